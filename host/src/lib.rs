@@ -1,1 +1,3 @@
-//! x
+//! Sluice: an ingest gate for scientific data.
+
+pub mod model;
