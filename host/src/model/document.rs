@@ -15,6 +15,8 @@ use super::{BundlePath, PathError};
 
 /// More mistakes than this are counted, not listed: the first ones tell what is wrong.
 const LISTED_MISTAKES: usize = 20;
+/// No row of a real uploader nests deeper than a few levels; whoever reads the document after us may recurse.
+const NESTING: usize = 128;
 
 /// A parsed metadata document.
 #[derive(Clone, Debug)]
@@ -249,6 +251,9 @@ impl Document {
         let text: Arc<str> = String::from_utf8(bytes)
             .map_err(|error| DocumentError::NotText(error.utf8_error().valid_up_to() + 1))?
             .into();
+        if nesting(&text) > NESTING {
+            return Err(DocumentError::NotRows(format!("it nests deeper than {NESTING} levels")));
+        }
         let raw: Vec<&RawValue> =
             serde_json::from_str(&text).map_err(|error| DocumentError::NotRows(error.to_string()))?;
         let spans: Vec<Range<usize>> = raw
@@ -425,6 +430,25 @@ impl Document {
     }
 }
 
+/// The deepest nesting of arrays and objects. On what is no JSON the answer means nothing, and the parser will say so.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 /// A row's error without serde's line and column, which count inside the row and so mislead.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -496,7 +520,9 @@ mod tests {
         for json in ["", "{}", "[", "[NaN]", "\"x\"", "[{}] []", r#"["\ud800"]"#] {
             assert!(parse(json).is_err(), "{json}");
         }
-        let deep = "[".repeat(100_000);
+        let deep = format!(r#"[{{"destinationTable": "x", "value": {}{}}}]"#, "[".repeat(1_000), "]".repeat(1_000));
         assert!(matches!(parse(&deep), Err(DocumentError::NotRows(_))));
+        let brackets_in_text = format!(r#"[{{"destinationTable": "x", "value": "\"{}"}}]"#, "[".repeat(1_000));
+        assert!(parse(&brackets_in_text).is_ok());
     }
 }

@@ -1,0 +1,202 @@
+//! The program, put together: the rooms wired to each other, started, and stopped in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{ArchiveUrl, Settings};
+use crate::db::Db;
+use crate::http::{self, Site};
+use crate::model::Timestamp;
+use crate::ingest::{Held, Intake, Pipeline, Sources, Sweeper};
+use crate::plugin::{Registry, Sandbox};
+use crate::policy::PolicyBook;
+use crate::queue::Queue;
+use crate::seams::archive::{Archive, FolderArchive};
+use crate::seams::ids::TableIds;
+use crate::seams::metadata::TableMetadata;
+use crate::spool::{MemberLimits, Spool};
+
+/// What this process does of the site's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// It answers HTTP.
+    pub http: bool,
+    /// It works jobs off.
+    pub worker: bool,
+}
+
+/// Runs the program until it is told to stop by SIGTERM or SIGINT. Whatever can be found wrong is found before the
+/// socket is bound.
+pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
+    let parts = Parts::open(&settings).await?;
+    let stop = stop_signal()?;
+    // Set when the time for a graceful stop is over: what is still in hand then is handed back.
+    let cut = CancellationToken::new();
+
+    let mut tasks = JoinSet::new();
+    let renewing = CancellationToken::new();
+    let held = parts.held.clone();
+    let renewal = {
+        let (db, owner, lease, renewing) =
+            (parts.db.clone(), parts.owner.clone(), settings.worker.lease, renewing.clone());
+        tokio::spawn(async move { held.renew(db, owner, lease, renewing).await })
+    };
+    if roles.worker {
+        let pipeline = parts.pipeline(&settings, cut.clone()).await?;
+        let (book, following) = (pipeline.policy.clone(), stop.clone());
+        tasks.spawn(async move { book.follow(following).await });
+        let sweeper = Sweeper {
+            pipeline: pipeline.clone(),
+            concurrency: settings.worker.concurrency,
+            every: settings.worker.sweep,
+            keep_failed: settings.spool.keep_failed,
+        };
+        let sweeping = stop.clone();
+        tasks.spawn(async move { sweeper.run(sweeping).await });
+        let (queue, concurrency, working) = (parts.queue.clone(), settings.worker.concurrency, stop.clone());
+        tasks.spawn(async move {
+            let run = move |job| {
+                let pipeline = pipeline.clone();
+                async move { pipeline.run(job).await }
+            };
+            queue.work(concurrency, run, working).await;
+        });
+    }
+    if roles.http {
+        let listen = settings.http.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!("cannot listen on {listen}; is another server there? --listen names another address")
+        })?;
+        let address = listener.local_addr()?;
+        let router = http::router(parts.site(&settings));
+        let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
+        tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
+        println!("listening on http://{address}");
+    } else {
+        println!("working");
+    }
+
+    stop.cancelled().await;
+    tracing::info!("stopping: what is under way is brought to its end, or handed back");
+    let graceful = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(settings.worker.stop_timeout, graceful).await.is_err() {
+        cut.cancel();
+        let rest = async { while tasks.join_next().await.is_some() {} };
+        drop(tokio::time::timeout(Duration::from_secs(5), rest).await);
+    }
+    renewing.cancel();
+    drop(renewal.await);
+    parts.db.close().await;
+    Ok(())
+}
+
+/// What both roles need.
+struct Parts {
+    db: Db,
+    spool: Spool,
+    archive: Arc<dyn Archive>,
+    queue: Queue,
+    held: Arc<Held>,
+    /// This process in the eyes of the others: no two ever have the same.
+    owner: Arc<str>,
+}
+
+impl Parts {
+    async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let data = &settings.data;
+        std::fs::create_dir_all(data)
+            .with_context(|| format!("the data folder {} cannot be made; --data names it", data.display()))?;
+        let db = Db::open(&settings.database, true).await.context("the database cannot be opened")?;
+        for migration in db.sync(Timestamp::now()).await.context("the database's schema cannot be brought up to date")? {
+            tracing::info!(migration, "the database's schema was brought up to date");
+        }
+        let limits = MemberLimits { metadata: settings.spool.max_metadata, members: settings.spool.max_members };
+        let folder = &settings.spool.folder;
+        let spool = Spool::open(folder, limits)
+            .with_context(|| format!("the spool folder {} cannot be made", folder.display()))?;
+        let archive: Arc<dyn Archive> = match &settings.archive {
+            ArchiveUrl::Folder(folder) => Arc::new(
+                FolderArchive::open(folder)
+                    .with_context(|| format!("the archive folder {} cannot be made", folder.display()))?,
+            ),
+        };
+        let queue = Queue::open(&settings.queue).await?;
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let owner = format!("{host}/{}/{:08x}", std::process::id(), rand::random::<u32>());
+        Ok(Self { db, spool, archive, queue, held: Arc::default(), owner: owner.into() })
+    }
+
+    async fn pipeline(&self, settings: &Settings, stop: CancellationToken) -> anyhow::Result<Pipeline> {
+        for root in settings.move_roots.iter().filter(|root| root.starts_with(&settings.data)) {
+            // The default root is the gate's own folder; all others are the admin's to make.
+            std::fs::create_dir_all(root).with_context(|| format!("{} cannot be made", root.display()))?;
+        }
+        let sources = Sources::open(&settings.move_roots)?;
+        let sandbox = Sandbox::new(settings.sandbox.threads, &settings.sandbox.cache)?;
+        let registry = Arc::new(Registry::new(sandbox, self.db.clone()));
+        registry.import(&settings.policy.plugins).await?;
+        let file = settings.policy.file.as_deref();
+        let policy = PolicyBook::open(self.db.clone(), registry, file, &settings.move_roots).await?;
+        Ok(Pipeline {
+            db: self.db.clone(),
+            spool: self.spool.clone(),
+            archive: self.archive.clone(),
+            metadata: Arc::new(TableMetadata(self.db.clone())),
+            policy: Arc::new(policy),
+            sources: Arc::new(sources),
+            wake: Arc::new(self.queue.clone()),
+            owner: self.owner.clone(),
+            lease: settings.worker.lease,
+            held: self.held.clone(),
+            patience: settings.worker.patience,
+            max_attempts: settings.worker.max_attempts,
+            stop,
+        })
+    }
+
+    fn site(&self, settings: &Settings) -> Site {
+        Site {
+            intake: Intake {
+                db: self.db.clone(),
+                spool: self.spool.clone(),
+                ids: Arc::new(TableIds(self.db.clone())),
+                wake: Arc::new(self.queue.clone()),
+                owner: self.owner.clone(),
+                lease: settings.worker.lease,
+                held: self.held.clone(),
+            },
+            db: self.db.clone(),
+            archive: self.archive.clone(),
+            settings: Arc::new(settings.http.clone()),
+            max_document: settings.spool.max_metadata,
+            uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),
+        }
+    }
+}
+
+/// Set at the first SIGTERM or SIGINT. A second one ends the program at once.
+fn stop_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if told.is_cancelled() {
+                tracing::warn!("told to stop twice: ending at once");
+                std::process::exit(130);
+            }
+            told.cancel();
+        }
+    });
+    Ok(stop)
+}

@@ -1,0 +1,133 @@
+//! The names of all settings: in the file, in the environment, as flags.
+
+/// One setting's names.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// In `sluice.toml`; what stands before a dot is its table.
+    pub(super) name: &'static str,
+    /// In the environment.
+    pub(super) variable: &'static str,
+    /// On the command line, where it is usual enough to have a flag.
+    pub(super) flag: Option<&'static str>,
+    /// Other spellings that the file may have, for what reads better in the plural or without a table.
+    pub(super) aliases: &'static [&'static str],
+}
+
+macro_rules! keys {
+    ($($id:ident = $name:literal, $variable:literal $(, flag $flag:literal)? $(, or $alias:literal)*;)*) => {
+        $(pub(super) const $id: Key = Key {
+            name: $name,
+            variable: $variable,
+            flag: flag!($($flag)?),
+            aliases: &[$($alias),*],
+        };)*
+
+        /// Every setting, in the order in which they are shown.
+        pub(super) const ALL: &[&Key] = &[$(&$id),*];
+    };
+}
+
+macro_rules! flag {
+    () => {
+        None
+    };
+    ($flag:literal) => {
+        Some($flag)
+    };
+}
+
+keys! {
+    DATA = "data", "SLUICE_DATA", flag "--data";
+    LISTEN = "listen", "SLUICE_LISTEN", flag "--listen";
+    DATABASE = "database", "SLUICE_DATABASE", flag "--database";
+    QUEUE = "queue", "SLUICE_QUEUE", flag "--queue";
+    ARCHIVE = "archive", "SLUICE_ARCHIVE", flag "--archive";
+    POLICY = "policy", "SLUICE_POLICY", flag "--policy";
+    PLUGINS = "plugins", "SLUICE_PLUGINS", flag "--plugins";
+    MOVE_ROOT = "move_root", "SLUICE_MOVE_ROOT", flag "--move-root", or "move_roots";
+    TRUSTED_PROXY = "trusted_proxy", "SLUICE_TRUSTED_PROXY", flag "--trusted-proxy", or "trusted_proxies";
+    USER_HEADER = "http.user_header", "SLUICE_HTTP_USER_HEADER";
+    DEFAULT_USER = "http.default_user", "SLUICE_HTTP_DEFAULT_USER";
+    MAX_BODY = "http.max_body", "SLUICE_HTTP_MAX_BODY";
+    IDLE_TIMEOUT = "http.idle_timeout", "SLUICE_HTTP_IDLE_TIMEOUT";
+    MAX_UPLOADS = "http.max_uploads", "SLUICE_HTTP_MAX_UPLOADS";
+    CONNECT_ATTEMPTS = "connect.attempts", "SLUICE_CONNECT_ATTEMPTS";
+    CONNECT_WAIT = "connect.wait", "SLUICE_CONNECT_WAIT";
+    SPOOL_FOLDER = "spool.folder", "SLUICE_SPOOL_FOLDER";
+    MAX_METADATA = "spool.max_metadata", "SLUICE_SPOOL_MAX_METADATA";
+    MAX_MEMBERS = "spool.max_members", "SLUICE_SPOOL_MAX_MEMBERS";
+    KEEP_FAILED = "spool.keep_failed", "SLUICE_SPOOL_KEEP_FAILED";
+    CONCURRENCY = "worker.concurrency", "SLUICE_WORKER_CONCURRENCY";
+    LEASE = "worker.lease", "SLUICE_WORKER_LEASE";
+    SWEEP = "worker.sweep", "SLUICE_WORKER_SWEEP";
+    PATIENCE = "worker.patience", "SLUICE_WORKER_PATIENCE";
+    MAX_ATTEMPTS = "worker.max_attempts", "SLUICE_WORKER_MAX_ATTEMPTS";
+    STOP_TIMEOUT = "worker.stop_timeout", "SLUICE_WORKER_STOP_TIMEOUT";
+    THREADS = "sandbox.threads", "SLUICE_SANDBOX_THREADS";
+    CACHE = "sandbox.cache", "SLUICE_SANDBOX_CACHE";
+    LOG = "log.filter", "SLUICE_LOG", flag "--log", or "log";
+    LOG_JSON = "log.json", "SLUICE_LOG_JSON";
+}
+
+/// The variable that names the configuration file.
+pub(super) const CONFIG_VARIABLE: &str = "SLUICE_CONFIG";
+
+/// The setting that the file calls so. A hyphen is as good as an underscore.
+pub(super) fn in_file(name: &str) -> Option<&'static Key> {
+    let name = name.replace('-', "_");
+    ALL.iter().copied().find(|key| key.name == name || key.aliases.contains(&name.as_str()))
+}
+
+/// The setting that the environment calls so.
+pub(super) fn in_environment(variable: &str) -> Option<&'static Key> {
+    ALL.iter().copied().find(|key| key.variable == variable)
+}
+
+/// The name in the file that was probably meant: the same word in another table, or one that is spelled alike.
+pub(super) fn nearest_in_file(name: &str) -> Option<&'static str> {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or(name).replace('-', "_");
+    let names = || ALL.iter().map(|key| key.name);
+    names().find(|known| last(known) == last(name)).or_else(|| nearest(name, names()))
+}
+
+/// The variable that was probably meant.
+pub(super) fn nearest_variable(variable: &str) -> Option<&'static str> {
+    nearest(variable, ALL.iter().map(|key| key.variable).chain([CONFIG_VARIABLE]))
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // The prefix is common to all variables and would make everything look alike.
+    let plain = |name: &str| name.trim_start_matches("SLUICE_").to_lowercase();
+    known
+        .map(|known| (strsim::normalized_damerau_levenshtein(&plain(name), &plain(known)), known))
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_names_of_a_setting_follow_from_one_another() {
+        for key in ALL {
+            let variable = format!("SLUICE_{}", key.name.replace('.', "_").to_uppercase());
+            // `RUST_LOG` has taught everybody that the filter is simply the log.
+            let variable = if key.name == "log.filter" { "SLUICE_LOG".to_owned() } else { variable };
+            assert_eq!(key.variable, variable);
+            if let Some(flag) = key.flag {
+                assert_eq!(flag, format!("--{}", key.variable[7..].to_lowercase().replace('_', "-")));
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistyped_name_is_answered_with_the_one_that_was_meant() {
+        assert_eq!(nearest_in_file("lisen"), Some("listen"));
+        assert_eq!(nearest_in_file("idle_timeout"), Some("http.idle_timeout"));
+        assert_eq!(nearest_in_file("http.max-bodies"), Some("http.max_body"));
+        assert_eq!(nearest_variable("SLUICE_DATABSE"), Some("SLUICE_DATABASE"));
+        assert_eq!(nearest_variable("SLUICE_ZZZ"), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! Ids of jobs and files, counted from 1 each, and the ids that the files of a job were given.
+
+use std::ops::Range;
+
+use super::arg::{args, whole};
+use super::{Db, DbError, Result};
+use crate::model::{FileId, JobId};
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdMode {
+    /// Jobs, which are transactions.
+    Job,
+    /// Files.
+    File,
+}
+
+impl IdMode {
+    /// The name in the database.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::File => "file",
+        }
+    }
+}
+
+impl Db {
+    /// Takes the next `count` ids. No two callers ever get the same one.
+    pub async fn take_ids(&self, mode: IdMode, count: u64) -> Result<Range<i64>> {
+        let count = whole(count);
+        let row = self
+            .write()
+            .await?
+            .row("UPDATE ids SET next = next + $2 WHERE mode = $1 RETURNING next", args![mode.name(), count])
+            .await?
+            .ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
+        let next: i64 = row.get("next")?;
+        Ok(next - count..next)
+    }
+
+    /// Gives the files of a job their ids, in the order of their rows. Asked again for as many, it answers the same.
+    pub async fn give_file_ids(&self, job: JobId, count: u64) -> Result<Vec<FileId>> {
+        if let Some(known) = self.file_ids(job).await?
+            && known.len() as u64 == count
+        {
+            return Ok(known);
+        }
+        let taken = self.take_ids(IdMode::File, count).await?;
+        self.keep_file_ids(job, taken).await
+    }
+
+    /// Records ids that were taken for the files of a job, here or elsewhere. The job's ids are what this returns: where
+    /// it has as many already, those.
+    pub async fn keep_file_ids(&self, job: JobId, taken: Range<i64>) -> Result<Vec<FileId>> {
+        // A job with another number of files was given another document, so its old ids mean nothing any more.
+        let row = self
+            .write()
+            .await?
+            .row(
+                "INSERT INTO job_file_ids (job_id, first_id, count) VALUES ($1, $2, $3)
+                 ON CONFLICT (job_id) DO UPDATE SET
+                     first_id = CASE WHEN job_file_ids.count = excluded.count
+                                THEN job_file_ids.first_id ELSE excluded.first_id END,
+                     count = excluded.count
+                 RETURNING first_id, count",
+                args![job, taken.start, taken.end - taken.start],
+            )
+            .await?
+            .ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
+        Ok(listed(row.get("first_id")?, row.get("count")?))
+    }
+
+    /// The ids that the files of a job were given; none where they have not been.
+    pub async fn file_ids(&self, job: JobId) -> Result<Option<Vec<FileId>>> {
+        let row =
+            self.read().await?.row("SELECT first_id, count FROM job_file_ids WHERE job_id = $1", args![job]).await?;
+        row.map(|row| Ok(listed(row.get("first_id")?, row.get("count")?))).transpose()
+    }
+}
+
+fn listed(first: i64, count: i64) -> Vec<FileId> {
+    (first..first + count).map(FileId::new).collect()
+}

@@ -1,0 +1,339 @@
+//! The records of jobs: made, looked at, and changed by hand.
+
+use super::arg::{Arg, args, indexed, numbers, whole};
+use super::session::{Row, Statement};
+use super::{Db, DbError, Durability, Result};
+use crate::model::{Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
+
+/// The columns that [`read_job`] reads.
+macro_rules! job_columns {
+    () => {
+        "id, kind, user_name, stage, state, task, percent, exception, created, updated, bytes, files, submitter, \
+         project, instrument, revision, attempts, steps"
+    };
+}
+pub(super) use job_columns;
+
+pub(super) fn read_job(row: &Row) -> Result<Job> {
+    let moment = |column| row.get(column).map(Timestamp::from_micros);
+    let steps: String = row.get("steps")?;
+    Ok(Job {
+        id: JobId::new(row.get("id")?),
+        kind: row.parse("kind")?,
+        user: row.get("user_name")?,
+        stage: row.parse("stage")?,
+        state: row.parse("state")?,
+        task: row.parse("task")?,
+        percent: row.get("percent")?,
+        exception: row.get("exception")?,
+        created: moment("created")?,
+        updated: moment("updated")?,
+        bytes: row.get("bytes")?,
+        files: row.get("files")?,
+        submitter: row.get("submitter")?,
+        project: row.get("project")?,
+        instrument: row.get("instrument")?,
+        revision: row.get::<Option<i64>>("revision")?.map(Revision::new),
+        attempts: row.get("attempts")?,
+        steps: serde_json::from_str(&steps).map_err(|error| DbError::unreadable("steps", error))?,
+    })
+}
+
+/// Steps as their column holds them.
+pub(super) fn steps_text(steps: &[StepRecord]) -> String {
+    serde_json::to_string(steps).expect("tasks and moments are always JSON")
+}
+
+/// A job whose bytes are awaited.
+#[derive(Clone, Debug)]
+pub struct NewJob<'a> {
+    /// Its id, taken before.
+    pub id: JobId,
+    /// Upload or move.
+    pub kind: JobKind,
+    /// Who sends it.
+    pub user: &'a str,
+    /// The process that receives it.
+    pub owner: &'a str,
+    /// The present moment.
+    pub now: Timestamp,
+    /// When the job is given up unless the owner has been heard of.
+    pub lease_until: Timestamp,
+}
+
+/// Which jobs to list: those that every given field fits.
+#[derive(Clone, Debug, Default)]
+pub struct JobFilter {
+    /// `OK` or `FAILED`.
+    pub state: Option<State>,
+    /// Where they stand.
+    pub stage: Option<Stage>,
+    /// Uploads or moves.
+    pub kind: Option<JobKind>,
+    /// Who sent them.
+    pub user: Option<String>,
+    /// Their submitter.
+    pub submitter: Option<String>,
+    /// Their project.
+    pub project: Option<String>,
+    /// Their instrument.
+    pub instrument: Option<String>,
+    /// Only older ones than this: the last of the page before.
+    pub before: Option<JobId>,
+    /// How many at the most.
+    pub limit: u32,
+}
+
+/// What an administrator changes in a job by hand. What is not given stays.
+#[derive(Clone, Debug, Default)]
+pub struct SetJob {
+    /// `FAILED` also ends the job, wherever it stands.
+    pub state: Option<State>,
+    /// The task it is said to be in.
+    pub task: Option<Task>,
+    /// 0 to 100 of that task.
+    pub percent: Option<f64>,
+    /// What is said to have gone wrong.
+    pub exception: Option<String>,
+}
+
+/// What became of a wish to run a failed job again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// It waits for a worker again.
+    Waiting,
+    /// It has not failed.
+    NotFailed,
+    /// Its bytes never arrived whole, so there is nothing to run again.
+    NotReceived,
+    /// There is none.
+    NoSuchJob,
+}
+
+/// What became of a wish to cancel a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It has failed now; who works on it is refused at its next step.
+    Now,
+    /// It had ended before.
+    AlreadyDone,
+    /// There is none.
+    NoSuchJob,
+}
+
+impl Db {
+    /// Makes the record of a job: stage receiving, task `UPLOADING`.
+    pub async fn create_job(&self, new: NewJob<'_>) -> Result<()> {
+        self.write()
+            .await?
+            .execute(
+                "INSERT INTO jobs (id, kind, user_name, stage, state, task, created, updated, due, lease_owner, lease_until)
+                 VALUES ($1, $2, $3, 'receiving', 'OK', $4, $5, $5, $5, $6, $7)",
+                args![
+                    new.id,
+                    new.kind.name(),
+                    indexed(new.user),
+                    Task::Uploading.name(),
+                    new.now,
+                    new.owner,
+                    new.lease_until
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Records that a job's bytes are on disk: from here on it waits for a worker. Durable.
+    ///
+    /// Lost is the lease of a job that was given up or cancelled while it was received.
+    pub async fn job_received(&self, id: JobId, owner: &str, now: Timestamp, bytes: u64, files: u64) -> Result<()> {
+        let mut session = self.begin(Durability::Durable).await?;
+        let touched = session
+            .execute(
+                "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3, percent = 100,
+                     bytes = $4, files = $5, lease_owner = NULL, lease_until = NULL
+                 WHERE id = $1 AND lease_owner = $2 AND stage = 'receiving'",
+                args![id, owner, now, whole(bytes), whole(files)],
+            )
+            .await?;
+        if touched == 0 {
+            // Said before, by a caller who never heard the answer.
+            let said = "SELECT 1 AS one FROM jobs WHERE id = $1 AND received IS NOT NULL";
+            session.row(said, args![id]).await?.ok_or(DbError::LeaseLost(id))?;
+        }
+        session.commit().await
+    }
+
+    /// Ends a job whose bytes will not come any more. Whether it was still being received.
+    pub async fn job_lost_upload(&self, id: JobId, now: Timestamp, exception: &str) -> Result<bool> {
+        let touched = self
+            .write()
+            .await?
+            .execute(
+                "UPDATE jobs SET stage = 'done', state = 'FAILED', exception = $3, updated = $2,
+                     lease_owner = NULL, lease_until = NULL
+                 WHERE id = $1 AND stage = 'receiving'",
+                args![id, now, exception],
+            )
+            .await?;
+        Ok(touched > 0)
+    }
+
+    /// A job's record.
+    pub async fn get_job(&self, id: JobId) -> Result<Option<Job>> {
+        let sql = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1");
+        self.read().await?.row(sql, args![id]).await?.as_ref().map(read_job).transpose()
+    }
+
+    /// Jobs, newest first.
+    pub async fn list_jobs(&self, filter: &JobFilter) -> Result<Vec<Job>> {
+        let (text, args) = list_statement(filter);
+        let rows = self.read().await?.rows(Statement::built(text, true), &args).await?;
+        rows.iter().map(read_job).collect()
+    }
+
+    /// Changes a job by hand, and returns its record; none where there is no such job.
+    pub async fn set_job(&self, id: JobId, change: &SetJob, now: Timestamp) -> Result<Option<Job>> {
+        let row = self
+            .write()
+            .await?
+            .row(
+                concat!(
+                    "UPDATE jobs SET state = COALESCE($2, state), task = COALESCE($3, task),
+                         percent = COALESCE($4, percent), exception = COALESCE($5, exception), updated = $6,
+                         stage = CASE WHEN $2 = 'FAILED' THEN 'done' ELSE stage END,
+                         lease_epoch = CASE WHEN $2 = 'FAILED' THEN lease_epoch + 1 ELSE lease_epoch END,
+                         lease_owner = CASE WHEN $2 = 'FAILED' THEN NULL ELSE lease_owner END,
+                         lease_until = CASE WHEN $2 = 'FAILED' THEN NULL ELSE lease_until END
+                     WHERE id = $1 RETURNING ",
+                    job_columns!()
+                ),
+                args![
+                    id,
+                    change.state.map(State::name),
+                    change.task.map(Task::name),
+                    change.percent,
+                    change.exception.as_deref(),
+                    now
+                ],
+            )
+            .await?;
+        row.as_ref().map(read_job).transpose()
+    }
+
+    /// Lets a failed job wait for a worker again, from its first task on.
+    pub async fn retry_job(&self, id: JobId, now: Timestamp) -> Result<Retried> {
+        let mut session = self.begin(Durability::Relaxed).await?;
+        let touched = session
+            .execute(
+                "UPDATE jobs SET stage = 'waiting', state = 'OK', exception = '', task = $3, percent = 0, steps = '[]',
+                     attempts = 0, fault_since = NULL, revision = NULL, updated = $2, due = $2
+                 WHERE id = $1 AND stage = 'done' AND state = 'FAILED' AND received IS NOT NULL",
+                args![id, now, Task::Uploading.name()],
+            )
+            .await?;
+        let retried = if touched > 0 {
+            Retried::Waiting
+        } else {
+            match session.row("SELECT stage, state FROM jobs WHERE id = $1", args![id]).await? {
+                None => Retried::NoSuchJob,
+                Some(row) if row.parse::<Stage>("stage")? != Stage::Done => Retried::NotFailed,
+                Some(row) if row.parse::<State>("state")? != State::Failed => Retried::NotFailed,
+                Some(_) => Retried::NotReceived,
+            }
+        };
+        session.commit().await?;
+        Ok(retried)
+    }
+
+    /// Ends a job as failed. Who works on it is refused at its next step.
+    pub async fn cancel_job(&self, id: JobId, now: Timestamp, exception: &str) -> Result<Cancelled> {
+        let mut session = self.begin(Durability::Relaxed).await?;
+        let touched = session
+            .execute(
+                "UPDATE jobs SET stage = 'done', state = 'FAILED', exception = $3, updated = $2,
+                     lease_owner = NULL, lease_until = NULL, lease_epoch = lease_epoch + 1
+                 WHERE id = $1 AND stage <> 'done'",
+                args![id, now, exception],
+            )
+            .await?;
+        let cancelled = if touched > 0 {
+            Cancelled::Now
+        } else {
+            match session.row("SELECT 1 AS one FROM jobs WHERE id = $1", args![id]).await? {
+                Some(_) => Cancelled::AlreadyDone,
+                None => Cancelled::NoSuchJob,
+            }
+        };
+        session.commit().await?;
+        Ok(cancelled)
+    }
+
+    /// How many jobs are in each stage that is not the last. Costs nothing, however many have ended.
+    pub async fn count_unfinished(&self) -> Result<Vec<(Stage, i64)>> {
+        let sql = "SELECT stage, COUNT(*) AS jobs FROM jobs WHERE stage <> 'done' GROUP BY stage ORDER BY stage";
+        let rows = self.read().await?.rows(sql, &[]).await?;
+        rows.iter().map(|row| Ok((row.parse("stage")?, row.get("jobs")?))).collect()
+    }
+
+    /// How many jobs are in each stage. Counts them all: not for every second.
+    pub async fn count_by_stage(&self) -> Result<Vec<(Stage, i64)>> {
+        let mut counts = self.count_unfinished().await?;
+        let row = self.read().await?.row("SELECT COUNT(*) AS jobs FROM jobs", &[]).await?;
+        let all = row.map_or(Ok(0), |row| row.get::<i64>("jobs"))?;
+        let unfinished: i64 = counts.iter().map(|(_, jobs)| jobs).sum();
+        counts.push((Stage::Done, (all - unfinished).max(0)));
+        Ok(counts)
+    }
+
+    /// Those of the jobs that have not ended.
+    pub async fn which_unfinished(&self, ids: &[JobId]) -> Result<Vec<JobId>> {
+        let mut session = self.read().await?;
+        let mut unfinished = Vec::new();
+        for chunk in ids.chunks(1000) {
+            let sql = format!("SELECT id FROM jobs WHERE stage <> 'done' AND id IN ({})", numbers(1, chunk.len()));
+            let args: Vec<_> = chunk.iter().map(|id| Arg::from(*id)).collect();
+            for row in session.rows(Statement::built(sql, false), &args).await? {
+                unfinished.push(JobId::new(row.get("id")?));
+            }
+        }
+        Ok(unfinished)
+    }
+}
+
+/// Names of stages, states and kinds stand in the text, where a partial index is found by them.
+fn list_statement(filter: &JobFilter) -> (String, Vec<Arg<'_>>) {
+    let mut conditions = Vec::new();
+    let mut args = Vec::new();
+    if let Some(state) = filter.state {
+        conditions.push(format!("state = '{}'", state.name()));
+    }
+    if let Some(stage) = filter.stage {
+        // The second half says what the planner does not conclude, and it lets the index of unfinished jobs be used.
+        let unfinished = if stage == Stage::Done { "" } else { " AND stage <> 'done'" };
+        conditions.push(format!("stage = '{}'{unfinished}", stage.name()));
+    }
+    if let Some(kind) = filter.kind {
+        conditions.push(format!("kind = '{}'", kind.name()));
+    }
+    let texts = [
+        ("user_name", &filter.user),
+        ("submitter", &filter.submitter),
+        ("project", &filter.project),
+        ("instrument", &filter.instrument),
+    ];
+    for (column, value) in texts {
+        if let Some(value) = value {
+            args.push(Arg::from(indexed(value)));
+            conditions.push(format!("{column} = ${}", args.len()));
+        }
+    }
+    if let Some(before) = filter.before {
+        args.push(Arg::from(before));
+        conditions.push(format!("id < ${}", args.len()));
+    }
+    args.push(Arg::from(i64::from(filter.limit)));
+    let filtered = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+    let text = format!("SELECT {} FROM jobs {filtered} ORDER BY id DESC LIMIT ${}", job_columns!(), args.len());
+    (text, args)
+}

@@ -1,0 +1,250 @@
+//! Who works on a job: claims, heartbeats, and the writes that only the holder of the lease may make.
+//!
+//! A claim raises the epoch of the job's lease. Every write of a worker names the epoch of its claim; where the job has
+//! another one by now, or is not running any more, nothing is written and the answer is [`DbError::LeaseLost`].
+
+use super::arg::{Arg, args, indexed, numbers, whole};
+use super::jobs::{job_columns, read_job, steps_text};
+use super::session::Statement;
+use super::{Db, DbError, Durability, Result};
+use crate::model::{Job, JobId, JobKind, Revision, State, StepRecord, Task, Timestamp};
+
+/// A job taken up by a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Its record, with this attempt counted.
+    pub job: Job,
+    /// What the worker's writes must name.
+    pub epoch: i64,
+    /// When its bundle was on disk.
+    pub received: Timestamp,
+    /// Since when temporary faults have kept it from getting on; none while there are none.
+    pub fault_since: Option<Timestamp>,
+}
+
+/// What a job's metadata document says of it.
+#[derive(Clone, Debug, Default)]
+pub struct JobFacts<'a> {
+    /// `Transactions.submitter`.
+    pub submitter: Option<&'a str>,
+    /// `Transactions.project`.
+    pub project: Option<&'a str>,
+    /// `Transactions.instrument`.
+    pub instrument: Option<&'a str>,
+    /// Number of files.
+    pub files: u64,
+    /// Bytes of their contents.
+    pub bytes: u64,
+}
+
+/// How a job ends.
+#[derive(Clone, Debug)]
+pub struct Finish<'a> {
+    /// Well or not.
+    pub state: State,
+    /// The task it ends in.
+    pub task: Task,
+    /// 0 to 100 of that task.
+    pub percent: f64,
+    /// What went wrong; empty where nothing did.
+    pub exception: &'a str,
+    /// When its tasks began and ended.
+    pub steps: &'a [StepRecord],
+    /// The policy revision that judged it.
+    pub revision: Option<Revision>,
+}
+
+impl Db {
+    /// Takes a job up: one that waits and is due, or one whose worker has fallen silent. Of several that ask, one gets
+    /// it; none for the others, and where there is nothing to take up.
+    pub async fn claim(&self, id: JobId, owner: &str, now: Timestamp, lease_until: Timestamp) -> Result<Option<Claim>> {
+        let row = self
+            .write()
+            .await?
+            .row(
+                concat!(
+                    "UPDATE jobs SET stage = 'running', lease_owner = $2, lease_until = $4,
+                         lease_epoch = lease_epoch + 1, attempts = attempts + 1, updated = $3
+                     WHERE id = $1
+                       AND ((stage = 'waiting' AND due <= $3) OR (stage = 'running' AND lease_until < $3))
+                     RETURNING lease_epoch, received, fault_since, ",
+                    job_columns!()
+                ),
+                args![id, owner, now, lease_until],
+            )
+            .await?;
+        row.map(|row| {
+            let job = read_job(&row)?;
+            let received = row.get::<Option<i64>>("received")?.map_or(job.created, Timestamp::from_micros);
+            Ok(Claim {
+                epoch: row.get("lease_epoch")?,
+                received,
+                fault_since: row.get::<Option<i64>>("fault_since")?.map(Timestamp::from_micros),
+                job,
+            })
+        })
+        .transpose()
+    }
+
+    /// Renews the leases of the jobs that this owner receives or works on, and returns those that it still holds. Work
+    /// on any other should stop: somebody else has the job, or it was cancelled.
+    ///
+    /// The jobs are named, so that one which its worker has forgotten, by a panic or a claim whose answer got lost, is
+    /// not held for ever by a process that is well.
+    pub async fn heartbeat(&self, owner: &str, held: &[JobId], lease_until: Timestamp) -> Result<Vec<JobId>> {
+        let mut renewed = Vec::with_capacity(held.len());
+        for chunk in held.chunks(1000) {
+            let text = format!(
+                "UPDATE jobs SET lease_until = $2
+                 WHERE lease_owner = $1 AND stage IN ('receiving', 'running') AND id IN ({}) RETURNING id",
+                numbers(3, chunk.len())
+            );
+            let mut args = vec![Arg::from(owner), Arg::from(lease_until)];
+            args.extend(chunk.iter().map(|id| Arg::from(*id)));
+            for row in self.write().await?.rows(Statement::built(text, false), &args).await? {
+                renewed.push(JobId::new(row.get("id")?));
+            }
+        }
+        Ok(renewed)
+    }
+
+    /// Records that a worker has come to a task.
+    pub async fn advance(
+        &self,
+        id: JobId,
+        epoch: i64,
+        now: Timestamp,
+        task: Task,
+        percent: f64,
+        steps: &[StepRecord],
+    ) -> Result<()> {
+        let steps = steps_text(steps);
+        let touched = self
+            .write()
+            .await?
+            .execute(
+                "UPDATE jobs SET task = $4, percent = $5, steps = $6, updated = $3
+                 WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'",
+                args![id, epoch, now, task.name(), percent, &steps],
+            )
+            .await?;
+        held(id, touched)
+    }
+
+    /// Records how far the present task is.
+    pub async fn progress(&self, id: JobId, epoch: i64, now: Timestamp, percent: f64) -> Result<()> {
+        let touched = self
+            .write()
+            .await?
+            .execute(
+                "UPDATE jobs SET percent = $4, updated = $3
+                 WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'",
+                args![id, epoch, now, percent],
+            )
+            .await?;
+        held(id, touched)
+    }
+
+    /// Records what the job's metadata document says of it, for lists.
+    pub async fn describe_job(&self, id: JobId, epoch: i64, facts: JobFacts<'_>) -> Result<()> {
+        let touched = self
+            .write()
+            .await?
+            .execute(
+                "UPDATE jobs SET submitter = $3, project = $4, instrument = $5, files = $6, bytes = $7
+                 WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'",
+                args![
+                    id,
+                    epoch,
+                    facts.submitter.map(indexed),
+                    facts.project.map(indexed),
+                    facts.instrument.map(indexed),
+                    whole(facts.files),
+                    whole(facts.bytes)
+                ],
+            )
+            .await?;
+        held(id, touched)
+    }
+
+    /// Gives a job back, to be taken up again when it is due. `count_attempt` is false where the worker stops for
+    /// reasons of its own, so that many restarts do not use up a job's attempts.
+    pub async fn hand_back(
+        &self,
+        id: JobId,
+        epoch: i64,
+        now: Timestamp,
+        due: Timestamp,
+        fault_since: Option<Timestamp>,
+        count_attempt: bool,
+    ) -> Result<()> {
+        let mut session = self.begin(Durability::Relaxed).await?;
+        let touched = session
+            .execute(
+                "UPDATE jobs SET stage = 'waiting', due = $4, fault_since = $5, attempts = attempts - $6, updated = $3,
+                     lease_owner = NULL, lease_until = NULL
+                 WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'",
+                args![id, epoch, now, due, fault_since, if count_attempt { 0 } else { 1 }],
+            )
+            .await?;
+        if touched == 0 {
+            // Given back before, by a caller who never heard the answer, and not taken up since.
+            let said = "SELECT 1 AS one FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'waiting'";
+            session.row(said, args![id, epoch]).await?.ok_or(DbError::LeaseLost(id))?;
+        }
+        session.commit().await
+    }
+
+    /// Ends a job. Durable. The same end may be recorded again by the same claim.
+    pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<()> {
+        let steps = steps_text(end.steps);
+        let mut session = self.begin(Durability::Durable).await?;
+        let touched = session
+            .execute(
+                "UPDATE jobs SET stage = 'done', state = $4, task = $5, percent = $6, exception = $7, steps = $8,
+                     revision = $9, fault_since = NULL, updated = $3, lease_owner = NULL, lease_until = NULL
+                 WHERE id = $1 AND lease_epoch = $2 AND (stage = 'running' OR (stage = 'done' AND state = $4))",
+                args![
+                    id,
+                    epoch,
+                    now,
+                    end.state.name(),
+                    end.task.name(),
+                    end.percent,
+                    end.exception,
+                    &steps,
+                    end.revision
+                ],
+            )
+            .await?;
+        held(id, touched)?;
+        session.commit().await
+    }
+
+    /// Jobs that nobody works on and that are due, those that wait longest first: a sweeper wakes workers for them.
+    pub async fn lost_jobs(&self, now: Timestamp, limit: u32) -> Result<Vec<(JobId, JobKind)>> {
+        let rows = self
+            .read()
+            .await?
+            .rows(
+                "SELECT id, kind, due AS since FROM jobs WHERE stage = 'waiting' AND due <= $1
+                 UNION ALL
+                 SELECT id, kind, lease_until AS since FROM jobs WHERE stage = 'running' AND lease_until < $1
+                 ORDER BY since LIMIT $2",
+                args![now, i64::from(limit)],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((JobId::new(row.get("id")?), row.parse("kind")?))).collect()
+    }
+
+    /// Jobs whose receiving process has fallen silent.
+    pub async fn lost_uploads(&self, now: Timestamp) -> Result<Vec<JobId>> {
+        let sql = "SELECT id FROM jobs WHERE stage = 'receiving' AND lease_until < $1 ORDER BY id";
+        let rows = self.read().await?.rows(sql, args![now]).await?;
+        rows.iter().map(|row| Ok(JobId::new(row.get("id")?))).collect()
+    }
+}
+
+fn held(id: JobId, touched: u64) -> Result<()> {
+    if touched == 0 { Err(DbError::LeaseLost(id)) } else { Ok(()) }
+}

@@ -1,0 +1,232 @@
+//! The database: the only room that knows SQL.
+//!
+//! SQLite for one machine, PostgreSQL for many; the same functions, the same statements, the same tests. The record of
+//! a job is the truth of the gate, and what is promised here is what makes steps safe to run twice:
+//!
+//! - A job is worked on under a lease. Every claim and every cancellation raises its epoch, and a worker's writes name
+//!   the epoch that it was given: a late worker changes nothing and learns it from [`DbError::LeaseLost`].
+//! - What the pipeline may have to repeat is idempotent: done again, it finds its work done and says so.
+//! - A place in the archive belongs to one file, reserved before it is used.
+//! - Policy revisions and plugins are added, never changed.
+//!
+//! Every write is atomic. Those that somebody is told of, or that promise something about the world outside
+//! ([`job_received`](Db::job_received), [`reserve`](Db::reserve), [`finish`](Db::finish),
+//! [`put_plugin`](Db::put_plugin), [`put_revision`](Db::put_revision)), are on the disk when they return, and with them
+//! every write before. The rest survives the process, but the last moments of it may be lost when the power fails; the
+//! job then goes on from where its record stands.
+//!
+//! Moments are arguments; nothing here reads a clock.
+
+mod archive;
+mod arg;
+mod error;
+mod flush;
+mod ids;
+mod jobs;
+mod leases;
+mod metadata;
+mod migrate;
+mod policy;
+mod reports;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Executor as _};
+
+pub use archive::{ArchivedFile, Reservation, ReserveError, TakenLocation};
+pub use error::{DbError, Result};
+pub use ids::IdMode;
+pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
+pub use leases::{Claim, Finish, JobFacts};
+pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
+pub use migrate::SchemaState;
+pub use policy::{NewRevision, PluginRecord, PutRevisionError, StoredPlugin, StoredRevision};
+
+use crate::config::DatabaseUrl;
+use flush::Flush;
+use session::Session;
+
+/// How long a call waits for a connection, or for another process to finish writing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections of SQLite that read at the same time. Writers take turns on one.
+const SQLITE_READERS: u32 = 8;
+
+/// Connections to PostgreSQL, per process.
+const POSTGRES_CONNECTIONS: u32 = 24;
+
+/// A connection to PostgreSQL that has been idle for longer is tried before it is used.
+const TRIED_AFTER: Duration = Duration::from_secs(1);
+
+/// The write-ahead log is written back after so many pages of 4 KiB: each time costs two flushes.
+const LOG_PAGES: &str = "8192";
+
+/// A database. Cheap to clone; all clones share the connections.
+#[derive(Clone)]
+pub struct Db {
+    pools: Pools,
+}
+
+#[derive(Clone)]
+enum Pools {
+    Sqlite { writer: SqlitePool, readers: SqlitePool, flush: Flush },
+    Postgres(PgPool),
+}
+
+/// Whether a write must be on the disk when it returns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// It may be lost when the power fails; then everything after it is lost too.
+    Relaxed,
+    /// It is on the disk, and everything before it.
+    Durable,
+}
+
+impl Db {
+    /// Opens the connections. Does not look at the schema: see [`check`](Db::check) and [`sync`](Db::sync).
+    ///
+    /// With `create`, SQLite's file is made where there is none; a database of PostgreSQL's must exist.
+    pub async fn open(url: &DatabaseUrl, create: bool) -> Result<Self> {
+        let pools = match url {
+            DatabaseUrl::Sqlite(file) => open_sqlite(file, create).await?,
+            DatabaseUrl::Postgres(url) => open_postgres(url).await?,
+        };
+        Ok(Self { pools })
+    }
+
+    /// Asks the database for an answer.
+    pub async fn ping(&self) -> Result<()> {
+        self.read().await?.row("SELECT 1", &[]).await?;
+        Ok(())
+    }
+
+    /// Closes the connections, after what is being said on them.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                // The last connection to close writes the log back and removes it; only a writer may.
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// A session to read on.
+    async fn read(&self) -> Result<Session> {
+        Ok(match &self.pools {
+            Pools::Sqlite { readers, .. } => Session::sqlite(readers.acquire().await?),
+            Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
+        })
+    }
+
+    /// A session on which each statement is a relaxed transaction of its own.
+    async fn write(&self) -> Result<Session> {
+        Ok(match &self.pools {
+            Pools::Sqlite { writer, .. } => Session::sqlite(writer.acquire().await?),
+            Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
+        })
+    }
+
+    /// A session whose statements are one transaction.
+    async fn begin(&self, durability: Durability) -> Result<Session> {
+        Ok(match &self.pools {
+            Pools::Sqlite { writer, flush, .. } => {
+                // A transaction that begins with reading could not become a writing one if another process wrote since.
+                let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                Session::sqlite_transaction(transaction, (durability == Durability::Durable).then(|| flush.clone()))
+            }
+            Pools::Postgres(pool) => Session::postgres_transaction(match durability {
+                Durability::Relaxed => pool.begin().await?,
+                // What the site has configured, be it `on` or stricter.
+                Durability::Durable => pool.begin_with("BEGIN; SET LOCAL synchronous_commit TO DEFAULT").await?,
+            }),
+        })
+    }
+}
+
+async fn open_sqlite(file: &Path, create: bool) -> Result<Pools> {
+    if create {
+        if let Some(folder) = file.parent() {
+            tokio::fs::create_dir_all(folder).await.map_err(sqlx::Error::Io)?;
+        }
+    } else if !tokio::fs::try_exists(file).await.map_err(sqlx::Error::Io)? {
+        return Err(DbError::NoDatabase(file.to_owned()));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(create)
+        .busy_timeout(PATIENCE)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("mmap_size", "268435456")
+        .pragma("cache_size", "-32768")
+        .pragma("temp_store", "MEMORY");
+    // Connections stay for good: the log must not be closed and begun anew while the program runs.
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(PATIENCE)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let writing = options
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .pragma("wal_autocheckpoint", LOG_PAGES)
+        .pragma("journal_size_limit", "67108864");
+    let writer = first_writer(|| pool().max_connections(1).connect_with(writing.clone())).await?;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&writer).await?;
+    if mode != "wal" {
+        let what = format!("{} cannot have a write-ahead log; put it on a local disk", file.display());
+        return Err(DbError::Other(sqlx::Error::Configuration(what.into())));
+    }
+    let reading = options.pragma("query_only", "ON");
+    let readers = pool().max_connections(SQLITE_READERS).connect_with(reading).await?;
+    Ok(Pools::Sqlite { writer, readers, flush: Flush::of(file) })
+}
+
+/// Connects, again where another process is just turning the log on, for which SQLite itself does not wait.
+async fn first_writer<F: Future<Output = sqlx::Result<SqlitePool>>>(connect: impl Fn() -> F) -> Result<SqlitePool> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut attempts = PATIENCE.as_millis() / PAUSE.as_millis();
+    loop {
+        match connect().await.map_err(DbError::from) {
+            Err(DbError::Unavailable(sqlx::Error::Database(_))) if attempts > 0 => attempts -= 1,
+            result => return result,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn open_postgres(url: &str) -> Result<Pools> {
+    let options = PgConnectOptions::from_str(url)?.application_name("sluice");
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, past| {
+            Box::pin(async move {
+                if past.idle_for > TRIED_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute("SET synchronous_commit = off").await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(Pools::Postgres(pool))
+}

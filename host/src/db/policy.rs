@@ -1,0 +1,234 @@
+//! Plugins and the revisions of the policy. Both are only ever added.
+
+use super::arg::args;
+use super::session::Row;
+use super::{Db, DbError, Durability, Result};
+use crate::model::{Revision, Timestamp};
+
+/// A plugin without its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginRecord {
+    /// `sha256:` and the digest of the component.
+    pub digest: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Which interface it exports.
+    pub kind: String,
+    /// What it does, in a line.
+    pub summary: String,
+    /// JSON Schema of its configuration.
+    pub config_schema: String,
+    /// JSON array of the interfaces that it imports.
+    pub imports: String,
+    /// Size of the component in bytes.
+    pub size: u64,
+    /// When it was added.
+    pub added: Timestamp,
+}
+
+/// A plugin and its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPlugin {
+    /// What is known of it.
+    pub record: PluginRecord,
+    /// The component.
+    pub wasm: Vec<u8>,
+}
+
+/// A revision to add.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRevision<'a> {
+    /// JSON array of its rules.
+    pub rules: &'a str,
+    /// Why it was made.
+    pub message: &'a str,
+    /// Who made it.
+    pub author: &'a str,
+    /// What it came from: a call, a file, a rollback.
+    pub origin: &'a str,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// A revision of the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRevision {
+    /// Its number.
+    pub revision: Revision,
+    /// JSON array of its rules.
+    pub rules: String,
+    /// Why it was made.
+    pub message: String,
+    /// Who made it.
+    pub author: String,
+    /// What it came from.
+    pub origin: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// Why a revision was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum PutRevisionError {
+    /// The policy was changed since the caller looked at it; this is the latest revision now.
+    #[error("{}", conflict_text(.latest))]
+    Conflict {
+        /// None where there is no revision at all.
+        latest: Option<Revision>,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+fn conflict_text(latest: &Option<Revision>) -> String {
+    match latest {
+        Some(latest) => format!("the policy is at revision {latest} by now; look at it and change that one"),
+        None => "there is no policy yet; add the first revision".to_owned(),
+    }
+}
+
+macro_rules! plugin_columns {
+    () => {
+        "digest, name, version, kind, summary, config_schema, imports, size, added"
+    };
+}
+
+macro_rules! revision_columns {
+    () => {
+        "revision, rules, message, author, origin, created"
+    };
+}
+
+impl Db {
+    /// Adds a plugin. Durable. Whether it is a new one; the same component again is left as it was.
+    pub async fn put_plugin(&self, record: &PluginRecord, wasm: &[u8]) -> Result<bool> {
+        let mut session = self.begin(Durability::Durable).await?;
+        let made = session
+            .execute(
+                concat!(
+                    "INSERT INTO plugins (",
+                    plugin_columns!(),
+                    ", wasm) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (digest) DO NOTHING"
+                ),
+                args![
+                    &record.digest,
+                    &record.name,
+                    &record.version,
+                    &record.kind,
+                    &record.summary,
+                    &record.config_schema,
+                    &record.imports,
+                    super::arg::whole(record.size),
+                    record.added,
+                    wasm
+                ],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(made > 0)
+    }
+
+    /// Whether there is a plugin of this digest.
+    pub async fn has_plugin(&self, digest: &str) -> Result<bool> {
+        let sql = "SELECT 1 AS one FROM plugins WHERE digest = $1";
+        Ok(self.read().await?.row(sql, args![digest]).await?.is_some())
+    }
+
+    /// A plugin and its code.
+    pub async fn plugin(&self, digest: &str) -> Result<Option<StoredPlugin>> {
+        let sql = concat!("SELECT ", plugin_columns!(), ", wasm FROM plugins WHERE digest = $1");
+        let row = self.read().await?.row(sql, args![digest]).await?;
+        row.map(|row| Ok(StoredPlugin { record: read_plugin(&row)?, wasm: row.get("wasm")? })).transpose()
+    }
+
+    /// All plugins without their code, by name, those of one name in the order in which they were added.
+    pub async fn plugins(&self) -> Result<Vec<PluginRecord>> {
+        let sql = concat!("SELECT ", plugin_columns!(), " FROM plugins ORDER BY name, added, digest");
+        self.read().await?.rows(sql, &[]).await?.iter().map(read_plugin).collect()
+    }
+
+    /// The number of the latest revision: cheap enough to be asked for every second.
+    pub async fn latest_revision_number(&self) -> Result<Option<Revision>> {
+        let row = self.read().await?.row("SELECT MAX(revision) AS latest FROM policy_revisions", &[]).await?;
+        Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("latest"))?.map(Revision::new))
+    }
+
+    /// The latest revision; none where no policy was ever set.
+    pub async fn latest_revision(&self) -> Result<Option<StoredRevision>> {
+        Ok(self.revisions(None, 1).await?.pop())
+    }
+
+    /// One revision.
+    pub async fn revision(&self, revision: Revision) -> Result<Option<StoredRevision>> {
+        let sql = concat!("SELECT ", revision_columns!(), " FROM policy_revisions WHERE revision = $1");
+        self.read().await?.row(sql, args![revision]).await?.as_ref().map(read_revision).transpose()
+    }
+
+    /// Revisions, newest first, those before the given one.
+    pub async fn revisions(&self, before: Option<Revision>, limit: u32) -> Result<Vec<StoredRevision>> {
+        let sql = concat!(
+            "SELECT ",
+            revision_columns!(),
+            " FROM policy_revisions WHERE revision < $1 ORDER BY revision DESC LIMIT $2"
+        );
+        let before = before.map_or(i64::MAX, Revision::get);
+        self.read().await?.rows(sql, args![before, i64::from(limit)]).await?.iter().map(read_revision).collect()
+    }
+
+    /// Adds the revision that follows the latest, if the latest is the one that the caller knows. Durable.
+    pub async fn put_revision(
+        &self,
+        expected_latest: Option<Revision>,
+        new: NewRevision<'_>,
+    ) -> Result<Revision, PutRevisionError> {
+        let expected = expected_latest.map_or(0, Revision::get);
+        let mut session = self.begin(Durability::Durable).await?;
+        // Of two that follow the same revision, the key lets one in.
+        let made = session
+            .execute(
+                concat!(
+                    "INSERT INTO policy_revisions (",
+                    revision_columns!(),
+                    ") SELECT $1, $2, $3, $4, $5, $6
+                     WHERE COALESCE((SELECT MAX(revision) FROM policy_revisions), 0) = $7
+                     ON CONFLICT (revision) DO NOTHING"
+                ),
+                args![expected + 1, new.rules, new.message, new.author, new.origin, new.created, expected],
+            )
+            .await?;
+        if made == 0 {
+            drop(session);
+            return Err(PutRevisionError::Conflict { latest: self.latest_revision_number().await? });
+        }
+        session.commit().await?;
+        Ok(Revision::new(expected + 1))
+    }
+}
+
+fn read_plugin(row: &Row) -> Result<PluginRecord> {
+    Ok(PluginRecord {
+        digest: row.get("digest")?,
+        name: row.get("name")?,
+        version: row.get("version")?,
+        kind: row.get("kind")?,
+        summary: row.get("summary")?,
+        config_schema: row.get("config_schema")?,
+        imports: row.get("imports")?,
+        size: u64::try_from(row.get::<i64>("size")?).unwrap_or(0),
+        added: Timestamp::from_micros(row.get("added")?),
+    })
+}
+
+fn read_revision(row: &Row) -> Result<StoredRevision> {
+    Ok(StoredRevision {
+        revision: Revision::new(row.get("revision")?),
+        rules: row.get("rules")?,
+        message: row.get("message")?,
+        author: row.get("author")?,
+        origin: row.get("origin")?,
+        created: Timestamp::from_micros(row.get("created")?),
+    })
+}

@@ -1,0 +1,209 @@
+//! One way to speak to both kinds of database: the same statements, values and rows.
+//!
+//! Both number their placeholders `$1`, `$2`; columns hold 64-bit integers, doubles, text and bytes alone.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgRow, Postgres};
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Decode, Encode, Row as _, SqlSafeStr, SqlStr, Transaction, Type};
+
+use super::arg::{Arg, numbers};
+use super::error::{DbError, Result};
+use super::flush::Flush;
+
+/// Values of one multi-row statement, well below what either database takes (32,766 and 65,535).
+const VALUES_AT_ONCE: usize = 6_000;
+
+/// Statements for up to so many rows are worth remembering; the rest differ every time.
+const REMEMBERED_ROWS: usize = 16;
+
+/// A connection taken for a while, with or without a transaction around what is said on it.
+pub(super) struct Session {
+    lane: Lane,
+    /// What a commit must wait for before it may be called durable.
+    flush: Option<Flush>,
+}
+
+enum Lane {
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteTransaction(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    PostgresTransaction(Transaction<'static, Postgres>),
+}
+
+enum Wire<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// The text of a statement and whether it is the same at the next call.
+pub(super) struct Statement {
+    text: SqlStr,
+    remembered: bool,
+}
+
+impl From<&'static str> for Statement {
+    fn from(text: &'static str) -> Self {
+        Self { text: text.into_sql_str(), remembered: true }
+    }
+}
+
+impl Statement {
+    /// A statement put together from fixed parts and placeholders: never from values.
+    pub(super) fn built(text: String, remembered: bool) -> Self {
+        Self { text: AssertSqlSafe(text).into_sql_str(), remembered }
+    }
+}
+
+impl Session {
+    pub(super) fn sqlite(connection: PoolConnection<Sqlite>) -> Self {
+        Self { lane: Lane::Sqlite(connection), flush: None }
+    }
+
+    pub(super) fn postgres(connection: PoolConnection<Postgres>) -> Self {
+        Self { lane: Lane::Postgres(connection), flush: None }
+    }
+
+    pub(super) fn sqlite_transaction(transaction: Transaction<'static, Sqlite>, flush: Option<Flush>) -> Self {
+        Self { lane: Lane::SqliteTransaction(transaction), flush }
+    }
+
+    pub(super) fn postgres_transaction(transaction: Transaction<'static, Postgres>) -> Self {
+        Self { lane: Lane::PostgresTransaction(transaction), flush: None }
+    }
+
+    fn wire(&mut self) -> Wire<'_> {
+        match &mut self.lane {
+            Lane::Sqlite(connection) => Wire::Sqlite(connection),
+            Lane::SqliteTransaction(transaction) => Wire::Sqlite(transaction),
+            Lane::Postgres(connection) => Wire::Postgres(connection),
+            Lane::PostgresTransaction(transaction) => Wire::Postgres(transaction),
+        }
+    }
+
+    /// Runs a statement; the number of rows that it touched.
+    pub(super) async fn execute(&mut self, statement: impl Into<Statement>, args: &[Arg<'_>]) -> Result<u64> {
+        let Statement { text, remembered } = statement.into();
+        Ok(match self.wire() {
+            Wire::Sqlite(connection) => {
+                let query = bind(sqlx::query(text), args).persistent(remembered);
+                query.execute(connection).await?.rows_affected()
+            }
+            Wire::Postgres(connection) => {
+                let query = bind(sqlx::query(text), args).persistent(remembered);
+                query.execute(connection).await?.rows_affected()
+            }
+        })
+    }
+
+    /// All rows of a statement's answer.
+    pub(super) async fn rows(&mut self, statement: impl Into<Statement>, args: &[Arg<'_>]) -> Result<Vec<Row>> {
+        let Statement { text, remembered } = statement.into();
+        Ok(match self.wire() {
+            Wire::Sqlite(connection) => {
+                let query = bind(sqlx::query(text), args).persistent(remembered);
+                query.fetch_all(connection).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Wire::Postgres(connection) => {
+                let query = bind(sqlx::query(text), args).persistent(remembered);
+                query.fetch_all(connection).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// The only row of an answer, where there is one. The statement always runs to its end, so that what it changes is
+    /// committed and its errors are seen.
+    pub(super) async fn row(&mut self, statement: impl Into<Statement>, args: &[Arg<'_>]) -> Result<Option<Row>> {
+        Ok(self.rows(statement, args).await?.pop())
+    }
+
+    /// Several statements in one text, without values.
+    pub(super) async fn script(&mut self, text: &'static str) -> Result<()> {
+        match self.wire() {
+            Wire::Sqlite(connection) => drop(sqlx::raw_sql(text).execute(connection).await?),
+            Wire::Postgres(connection) => drop(sqlx::raw_sql(text).execute(connection).await?),
+        }
+        Ok(())
+    }
+
+    /// Runs `head VALUES (…), (…), … tail` with as few statements as there can be; the number of rows touched.
+    /// `values` holds the rows one after the other, `width` values each.
+    pub(super) async fn insert(&mut self, head: &str, width: usize, values: &[Arg<'_>], tail: &str) -> Result<u64> {
+        let at_once = VALUES_AT_ONCE / width;
+        let mut touched = 0;
+        for chunk in values.chunks(at_once * width) {
+            let rows = chunk.len() / width;
+            let tuples: Vec<_> = (0..rows).map(|row| format!("({})", numbers(row * width + 1, width))).collect();
+            let text = format!("{head} VALUES {} {tail}", tuples.join(", "));
+            let remembered = rows <= REMEMBERED_ROWS || rows == at_once;
+            touched += self.execute(Statement::built(text, remembered), chunk).await?;
+        }
+        Ok(touched)
+    }
+
+    /// Ends the transaction. What is not committed is rolled back when the session is dropped.
+    pub(super) async fn commit(self) -> Result<()> {
+        match self.lane {
+            Lane::SqliteTransaction(transaction) => transaction.commit().await?,
+            Lane::PostgresTransaction(transaction) => transaction.commit().await?,
+            Lane::Sqlite(_) | Lane::Postgres(_) => {}
+        }
+        match self.flush {
+            Some(flush) => flush.flush().await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn bind<'q, DB>(mut query: Query<'q, DB, DB::Arguments>, args: &[Arg<'_>]) -> Query<'q, DB, DB::Arguments>
+where
+    DB: sqlx::Database,
+    for<'t> Option<i64>: Encode<'t, DB> + Type<DB>,
+    for<'t> Option<f64>: Encode<'t, DB> + Type<DB>,
+    for<'t> Option<&'t str>: Encode<'t, DB> + Type<DB>,
+    for<'t> &'t [u8]: Encode<'t, DB> + Type<DB>,
+{
+    for arg in args {
+        query = match arg {
+            Arg::Int(number) => query.bind(*number),
+            Arg::Real(number) => query.bind(*number),
+            Arg::Text(text) => query.bind(text.as_deref()),
+            Arg::Bytes(bytes) => query.bind(*bytes),
+        };
+    }
+    query
+}
+
+/// One row of an answer.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// What a column can be read as.
+pub(super) trait Column:
+    for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>
+{
+}
+
+impl<T> Column for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+
+impl Row {
+    /// A column's value.
+    pub(super) fn get<T: Column>(&self, column: &str) -> Result<T> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    /// A column's text as the value that it names.
+    pub(super) fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T> {
+        let text: String = self.get(column)?;
+        text.parse().map_err(|error: T::Err| DbError::unreadable(column, error.to_string()))
+    }
+}

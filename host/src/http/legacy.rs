@@ -1,0 +1,155 @@
+//! The calls of Pacifica Ingest, as its clients know them.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
+
+use super::Site;
+use super::body::bounded;
+use super::caller::Caller;
+use super::legacy_error::LegacyError;
+use crate::model::{Job, JobId};
+
+/// The state of a job: the keys, and the types of their values, that Pacifica's clients read.
+#[derive(Serialize)]
+struct JobState {
+    job_id: JobId,
+    state: &'static str,
+    task: &'static str,
+    task_percent: String,
+    complete: bool,
+    updated: String,
+    created: String,
+    exception: String,
+}
+
+impl From<Job> for JobState {
+    fn from(job: Job) -> Self {
+        Self {
+            job_id: job.id,
+            state: job.state.name(),
+            task: job.task.name(),
+            task_percent: format!("{:.5}", job.percent),
+            complete: job.complete(),
+            updated: job.updated.pacifica(),
+            created: job.created.pacifica(),
+            exception: job.exception,
+        }
+    }
+}
+
+/// `GET /`
+pub(super) async fn root() -> Response {
+    // To the letter, space and all: monitoring compares it.
+    ([(CONTENT_TYPE, "application/json")], r#"{"message": "Pacifica Ingest Up and Running"}"#).into_response()
+}
+
+/// `POST /upload` and `POST /ingest`: a bundle. Answers when it is durable.
+pub(super) async fn upload(
+    State(site): State<Site>,
+    Caller(user): Caller,
+    request: Request,
+) -> Result<Response, LegacyError> {
+    let most = site.settings.max_body;
+    check_length(request.headers(), most)?;
+    let Ok(_permit) = site.uploads.try_acquire() else {
+        return Err(LegacyError::busy("the gate receives as many bundles as it can; try again later"));
+    };
+    let body = bounded(request.into_body(), most, site.settings.idle_timeout);
+    let job = site.intake.upload(&user, body).await?;
+    Ok(Json(JobState::from(job)).into_response())
+}
+
+/// `POST /move`: the metadata document of files that lie on this side already.
+pub(super) async fn relocate(
+    State(site): State<Site>,
+    Caller(user): Caller,
+    request: Request,
+) -> Result<Response, LegacyError> {
+    check_length(request.headers(), Some(site.max_document))?;
+    if !is_json(request.headers()) {
+        let what = "a move is a JSON document: send it with Content-Type: application/json";
+        return Err(LegacyError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, what));
+    }
+    let document = whole(request.into_body(), &site).await?;
+    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&document) {
+        return Err(LegacyError::new(StatusCode::BAD_REQUEST, format!("Invalid JSON document: {error}")));
+    }
+    let job = site.intake.relocate(&user, document).await?;
+    Ok(Json(JobState::from(job)).into_response())
+}
+
+async fn whole(body: Body, site: &Site) -> Result<bytes::Bytes, LegacyError> {
+    let most = usize::try_from(site.max_document).unwrap_or(usize::MAX);
+    let idle = site.settings.idle_timeout;
+    let read = tokio::time::timeout(idle, Limited::new(body, most).collect()).await;
+    let read = read.map_err(|_| {
+        let late = format!("the document did not arrive within {} s", idle.as_secs());
+        LegacyError::new(StatusCode::REQUEST_TIMEOUT, late)
+    })?;
+    read.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            too_large(site.max_document)
+        } else {
+            LegacyError::new(StatusCode::BAD_REQUEST, format!("the document did not arrive whole: {error}"))
+        }
+    })
+}
+
+/// `GET /get_state?job_id=N`
+pub(super) async fn get_state(
+    State(site): State<Site>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, LegacyError> {
+    let query = query.unwrap_or_default();
+    let given = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "job_id").map(|(_, value)| value);
+    let bad = |message: String| LegacyError::new(StatusCode::BAD_REQUEST, message);
+    let given = given.ok_or_else(|| bad("Missing parameters: job_id".to_owned()))?;
+    let id: JobId = given.trim().parse().map_err(|_| bad(format!("job_id {given:?} is not an integer.")))?;
+    match site.db.get_job(id).await? {
+        Some(job) => Ok(Json(JobState::from(job)).into_response()),
+        None => Err(LegacyError::new(StatusCode::NOT_FOUND, format!("job ID {id} does not exist."))),
+    }
+}
+
+/// What no call is known by.
+pub(super) async fn not_found(uri: Uri) -> LegacyError {
+    LegacyError::new(StatusCode::NOT_FOUND, format!("The path {:?} was not found.", uri.path()))
+}
+
+/// A call that is known by another method.
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> LegacyError {
+    let allowed = match uri.path().trim_end_matches('/') {
+        "" | "/get_state" => "GET, HEAD",
+        _ => "POST",
+    };
+    let message = format!("Specified method is invalid for this resource: {method} {}", uri.path());
+    LegacyError::new(StatusCode::METHOD_NOT_ALLOWED, message).with(ALLOW, allowed)
+}
+
+/// A body must say how long it is, or come in chunks, and must not be longer than is taken.
+fn check_length(headers: &HeaderMap, most: Option<u64>) -> Result<(), LegacyError> {
+    match headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok()) {
+        Some(length) if most.is_some_and(|most| length > most) => Err(too_large(most.unwrap_or_default())),
+        None if !headers.contains_key(TRANSFER_ENCODING) => {
+            Err(LegacyError::new(StatusCode::LENGTH_REQUIRED, "send the body with Content-Length, or chunked"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn too_large(most: u64) -> LegacyError {
+    LegacyError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the {most} bytes taken here"))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // The two that upstream takes, and the family.
+    essence == "application/json" || essence == "text/javascript" || essence.ends_with("+json")
+}

@@ -1,0 +1,95 @@
+//! Errors as Pacifica's clients know them.
+
+use axum::Json;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::db::DbError;
+use crate::ingest::IntakeError;
+use crate::seams::SeamError;
+use crate::spool::{BodyError, ReceiveError};
+
+/// How long a client should wait where the gate cannot take its bundle just now, in seconds.
+const RETRY_SECONDS: &str = "5";
+
+/// An error of a legacy call: `{"status", "message", "traceback", "version"}`.
+pub(super) struct LegacyError {
+    status: StatusCode,
+    message: String,
+    headers: HeaderMap,
+}
+
+impl LegacyError {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), headers: HeaderMap::new() }
+    }
+
+    pub(super) fn with(mut self, header: HeaderName, value: &'static str) -> Self {
+        self.headers.insert(header, HeaderValue::from_static(value));
+        self
+    }
+
+    /// The gate cannot take the bundle just now.
+    pub(super) fn busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message).with(RETRY_AFTER, RETRY_SECONDS)
+    }
+}
+
+impl IntoResponse for LegacyError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Wire {
+            status: String,
+            message: String,
+            traceback: &'static str,
+            version: &'static str,
+        }
+        let wire = Wire {
+            status: self.status.to_string(),
+            message: self.message,
+            traceback: "",
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        (self.status, self.headers, Json(wire)).into_response()
+    }
+}
+
+impl From<DbError> for LegacyError {
+    fn from(error: DbError) -> Self {
+        tracing::error!(%error, "the database failed a call");
+        if error.is_temporary() {
+            Self::busy("the gate's database does not answer; try again later")
+        } else {
+            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the gate's database failed; its log says how")
+        }
+    }
+}
+
+impl From<IntakeError> for LegacyError {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Database(error) => error.into(),
+            IntakeError::Ids(SeamError::Unavailable(why) | SeamError::Refused(why)) => {
+                tracing::error!(error = why, "no job id can be had");
+                Self::busy("no job id can be had just now; try again later")
+            }
+            IntakeError::Stopping => Self::busy("the gate is stopping; send the bundle again"),
+            IntakeError::Receive { job, error } => {
+                tracing::warn!(%job, %error, "a bundle could not be received");
+                let message = format!("job {job}: {error}");
+                match error {
+                    ReceiveError::Body(BodyError::TooLarge(_)) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, message),
+                    ReceiveError::Body(BodyError::Idle(_)) => Self::new(StatusCode::REQUEST_TIMEOUT, message),
+                    ReceiveError::Body(BodyError::Lost(_)) => Self::new(StatusCode::BAD_REQUEST, message),
+                    error if error.is_full() => {
+                        let message = format!("job {job}: the gate has no room left; try again later");
+                        Self::new(StatusCode::INSUFFICIENT_STORAGE, message).with(RETRY_AFTER, RETRY_SECONDS)
+                    }
+                    ReceiveError::Storage(_) => Self::busy(format!("job {job}: the gate's spool cannot be written")),
+                }
+            }
+        }
+    }
+}

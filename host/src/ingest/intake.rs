@@ -1,0 +1,160 @@
+//! Receiving bundles.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
+
+use super::held::{Held, Hold};
+use super::Wake;
+use crate::db::{Db, DbError, NewJob};
+use crate::model::{Job, JobId, JobKind, Timestamp};
+use crate::seams::SeamError;
+use crate::seams::ids::Ids;
+use crate::spool::{BodyError, ReceiveError, Spool, body_channel};
+
+/// Receives bundles and makes jobs of them.
+#[derive(Clone)]
+pub struct Intake {
+    /// Where jobs are kept.
+    pub db: Db,
+    /// Where bundles wait.
+    pub spool: Spool,
+    /// Where ids come from.
+    pub ids: Arc<dyn Ids>,
+    /// Who is told of a new job.
+    pub wake: Arc<dyn Wake>,
+    /// This process, as its leases name it.
+    pub owner: Arc<str>,
+    /// How long a lease lasts.
+    pub lease: std::time::Duration,
+    /// The jobs whose leases are renewed.
+    pub held: Arc<Held>,
+}
+
+/// Why no job was made.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The body or the spool failed. The job has ended as failed, and nothing of the bundle is kept.
+    #[error("job {job}: {error}")]
+    Receive {
+        /// The job that it would have been.
+        job: JobId,
+        /// What happened.
+        error: ReceiveError,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The source of ids failed.
+    #[error("no job id can be had: {0}")]
+    Ids(SeamError),
+    /// The work was cut off.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl Intake {
+    /// Receives an upload. The job's row is there before the first byte is read. When this returns, the bundle is on
+    /// disk and the job is committed.
+    ///
+    /// Should the caller be dropped (its client hung up), the upload ends as one that was interrupted.
+    pub async fn upload<S>(&self, user: &str, body: S) -> Result<Job, IntakeError>
+    where
+        S: Stream<Item = Result<Bytes, BodyError>>,
+    {
+        let (job, hold) = self.begin(user, JobKind::Upload).await?;
+        let (feed, reader) = body_channel();
+        // A task of its own, so that the upload is brought to an end whatever becomes of the caller.
+        let intake = self.clone();
+        let receiving = tokio::spawn(async move {
+            let spool = intake.spool.clone();
+            let received = tokio::task::spawn_blocking(move || spool.receive_tar(job, reader)).await;
+            let received = received.map_err(|_| IntakeError::Stopping)?;
+            let received = received.map(|manifest| (manifest.bytes(), manifest.members.len() as u64));
+            intake.end(job, JobKind::Upload, received, hold).await
+        });
+        forward(body, feed).await;
+        receiving.await.map_err(|_| IntakeError::Stopping)?
+    }
+
+    /// Receives the document of a move.
+    pub async fn relocate(&self, user: &str, document: Bytes) -> Result<Job, IntakeError> {
+        let (job, hold) = self.begin(user, JobKind::Move).await?;
+        let intake = self.clone();
+        let receiving = tokio::spawn(async move {
+            let spool = intake.spool.clone();
+            let received = tokio::task::spawn_blocking(move || spool.receive_document(job, &document)).await;
+            let received = received.map_err(|_| IntakeError::Stopping)?;
+            intake.end(job, JobKind::Move, received.map(|()| (0, 0)), hold).await
+        });
+        receiving.await.map_err(|_| IntakeError::Stopping)?
+    }
+
+    async fn begin(&self, user: &str, kind: JobKind) -> Result<(JobId, Option<Hold>), IntakeError> {
+        let id = self.ids.job().await.map_err(IntakeError::Ids)?;
+        let now = Timestamp::now();
+        let hold = self.held.hold(id);
+        let job = NewJob { id, kind, user, owner: &self.owner, now, lease_until: now.after(self.lease) };
+        self.db.create_job(job).await?;
+        Ok((id, hold))
+    }
+
+    /// Commits what was received, or ends the job as an interrupted upload.
+    async fn end(
+        &self,
+        job: JobId,
+        kind: JobKind,
+        received: Result<(u64, u64), ReceiveError>,
+        hold: Option<Hold>,
+    ) -> Result<Job, IntakeError> {
+        let now = Timestamp::now();
+        match received {
+            Ok((bytes, files)) => {
+                if let Err(error) = self.db.job_received(job, &self.owner, now, bytes, files).await {
+                    // Not acknowledged, so nothing of it may stay. The row is the sweeper's to end, when the database
+                    // is back.
+                    self.forget(job).await;
+                    return Err(error.into());
+                }
+                drop(hold);
+                // Read before a worker is told, so that the client sees the job as it was acknowledged.
+                let received = self.db.get_job(job).await?.ok_or(DbError::LeaseLost(job))?;
+                self.wake.wake(job, kind).await;
+                Ok(received)
+            }
+            Err(error) => {
+                self.db.job_lost_upload(job, now, &error.to_string()).await?;
+                Err(IntakeError::Receive { job, error })
+            }
+        }
+    }
+
+    async fn forget(&self, job: JobId) {
+        let spool = self.spool.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(job)).await {
+            tracing::warn!(%job, %error, "what was received of an upload could not be removed");
+        }
+    }
+}
+
+/// Passes a body on until it ends, it fails, or nobody reads it any more.
+async fn forward<S>(body: S, feed: mpsc::Sender<Result<Bytes, BodyError>>)
+where
+    S: Stream<Item = Result<Bytes, BodyError>>,
+{
+    let mut body = std::pin::pin!(body);
+    loop {
+        let (piece, last) = match body.next().await {
+            // Empty means the end to the reader.
+            Some(Ok(chunk)) if chunk.is_empty() => continue,
+            Some(Ok(chunk)) => (Ok(chunk), false),
+            Some(Err(error)) => (Err(error), true),
+            None => (Ok(Bytes::new()), true),
+        };
+        if feed.send(piece).await.is_err() || last {
+            return;
+        }
+    }
+}

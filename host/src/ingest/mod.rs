@@ -1,0 +1,32 @@
+//! The way of a bundle: received, waiting, worked off step by step.
+//!
+//! - [`Intake`] receives: it makes the job's row, feeds the spool, commits, wakes a worker.
+//! - [`Pipeline`] works off: every step may run twice, and a step that finds its work done goes on.
+//! - [`Sweeper`] mends: it wakes jobs whose wake-up was lost, fails uploads whose server died, and clears the spool.
+//!
+//! This room sees the seams, the spool, the policy and the database; it knows neither HTTP nor queues nor wasmtime.
+
+mod held;
+mod intake;
+mod pipeline;
+mod progress;
+mod sources;
+mod steps;
+mod sweeper;
+
+use async_trait::async_trait;
+
+pub use held::Held;
+pub use intake::{Intake, IntakeError};
+pub use pipeline::Pipeline;
+pub use sources::Sources;
+pub use sweeper::Sweeper;
+
+use crate::model::{JobId, JobKind};
+
+/// Something that tells workers of a job. A wake-up may get lost: the sweeper sends another one.
+#[async_trait]
+pub trait Wake: Send + Sync {
+    /// Tells a worker that the job can be taken up.
+    async fn wake(&self, job: JobId, kind: JobKind);
+}

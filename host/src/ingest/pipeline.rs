@@ -1,0 +1,186 @@
+//! One job, from the claim of its lease to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::steps::{Run, StepError};
+use super::held::Held;
+use super::{Sources, Wake};
+use crate::db::{Claim, Db, DbError, Finish};
+use crate::model::{JobId, JobKind, State, Task, Timestamp};
+use crate::policy::PolicyBook;
+use crate::seams::archive::Archive;
+use crate::seams::metadata::MetadataStore;
+use crate::spool::Spool;
+
+/// The shortest and the longest wait between two tries of a step that met a temporary fault. In between, a wait is as
+/// long as the fault has lasted.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Works jobs off.
+#[derive(Clone)]
+pub struct Pipeline {
+    /// Where jobs are kept.
+    pub db: Db,
+    /// Where bundles wait.
+    pub spool: Spool,
+    /// Where files go.
+    pub archive: Arc<dyn Archive>,
+    /// Where metadata goes.
+    pub metadata: Arc<dyn MetadataStore>,
+    /// The rules.
+    pub policy: Arc<PolicyBook>,
+    /// Where the files of moves may come from.
+    pub sources: Arc<Sources>,
+    /// Who is told of a job that is to be tried again.
+    pub wake: Arc<dyn Wake>,
+    /// This process, as its leases name it.
+    pub owner: Arc<str>,
+    /// How long a lease lasts without a heartbeat.
+    pub lease: Duration,
+    /// The jobs whose leases are renewed.
+    pub held: Arc<Held>,
+    /// How long temporary faults of one job are put up with.
+    pub patience: Duration,
+    /// How often a job may be taken up.
+    pub max_attempts: u32,
+    /// Set when this process is to stop: what is not done by then is handed back.
+    pub stop: CancellationToken,
+}
+
+impl Pipeline {
+    /// Takes a job up, unless another worker has it or there is nothing to do, and brings it as far as it gets.
+    pub async fn run(&self, id: JobId) {
+        // A second wake-up for a job that is in hand already has nothing to add.
+        let Some(_hold) = self.held.hold(id) else { return };
+        let now = Timestamp::now();
+        match self.db.claim(id, &self.owner, now, now.after(self.lease)).await {
+            Ok(Some(claim)) => self.work(claim).await,
+            Ok(None) => tracing::debug!(job = %id, "nothing to do: it has ended, waits, or is another worker's"),
+            Err(error) => tracing::warn!(job = %id, %error, "the job cannot be taken up now; it will be woken again"),
+        }
+    }
+
+    async fn work(&self, claim: Claim) {
+        let (id, kind, epoch, fault_since) = (claim.job.id, claim.job.kind, claim.epoch, claim.fault_since);
+        let mut run = Run::new(self, claim);
+        let ended = tokio::select! {
+            biased;
+            ended = run.all() => ended,
+            () = self.stop.cancelled() => {
+                // The step that was cut off is repeated by whoever takes the job up next.
+                return self.hand_back(id, epoch, Timestamp::now(), fault_since).await;
+            }
+        };
+        let task = run.task();
+        match ended {
+            Ok(()) => {
+                tracing::info!(job = %id, %kind, "done");
+                self.forget(id).await;
+            }
+            Err(StepError::Final(why)) => self.fail(&mut run, why).await,
+            Err(StepError::Temporary(why)) => {
+                let now = Timestamp::now();
+                let since = fault_since.unwrap_or(now);
+                let lasted = now.since(since);
+                if lasted >= self.patience {
+                    let why = format!("{why} (tried for {:.0} seconds)", lasted.as_secs_f64());
+                    return self.fail(&mut run, why).await;
+                }
+                let left = self.patience.saturating_sub(lasted).max(SHORTEST_WAIT);
+                let wait = lasted.clamp(SHORTEST_WAIT, LONGEST_WAIT).min(left);
+                tracing::warn!(job = %id, %task, error = why, ?wait, "a temporary fault; the step is tried again");
+                self.hand_back(id, epoch, now.after(wait), Some(since)).await;
+                self.wake_later(id, kind, wait);
+            }
+            Err(StepError::Lost) => tracing::warn!(job = %id, %task, "the lease is another worker's now; left to it"),
+            Err(StepError::Database(error)) => {
+                tracing::warn!(job = %id, %task, %error, "the database failed; the job is taken up again later");
+            }
+        }
+    }
+
+    /// Ends a job as failed in its present task, after whatever it has put into the archive is taken back.
+    async fn fail(&self, run: &mut Run<'_>, why: String) {
+        let (id, task) = (run.id(), run.task());
+        let ended = match self.take_back(id).await {
+            Ok(()) => run.finish(State::Failed, &why).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) => tracing::info!(job = %id, %task, why, "failed"),
+            // The lease runs out, and the job fails again, to the end this time.
+            Err(error) => tracing::error!(job = %id, %task, %error, "a failed job cannot be ended now"),
+        }
+    }
+
+    /// Gives the job back. It was no fault of the job's, so the attempt does not count.
+    async fn hand_back(&self, id: JobId, epoch: i64, due: Timestamp, fault_since: Option<Timestamp>) {
+        if let Err(error) = self.db.hand_back(id, epoch, Timestamp::now(), due, fault_since, false).await {
+            tracing::warn!(job = %id, %error, "the job cannot be handed back; its lease will run out");
+        }
+    }
+
+    fn wake_later(&self, id: JobId, kind: JobKind, wait: Duration) {
+        let wake = self.wake.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            wake.wake(id, kind).await;
+        });
+    }
+
+    /// Clears the spool of a job that is done. What stays behind is the sweeper's to clear.
+    async fn forget(&self, id: JobId) {
+        let spool = self.spool.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(id)).await {
+            tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now");
+        }
+    }
+}
+
+impl Run<'_> {
+    /// All steps, in order.
+    async fn all(&mut self) -> Result<(), StepError> {
+        if self.attempts() > i64::from(self.pipeline.max_attempts) {
+            let times = self.pipeline.max_attempts;
+            return Err(StepError::Final(format!(
+                "given up: {times} workers took the job up and none of them lived to end it"
+            )));
+        }
+        for task in self.kind().tasks().iter().skip(1) {
+            self.begin(*task).await?;
+            match task {
+                // The first task is the intake's, and skipped above.
+                Task::Uploading => {}
+                Task::OpenTar => self.open_tar().await?,
+                Task::LoadMetadata => self.load_metadata().await?,
+                Task::PolicyValidation => self.validate().await?,
+                Task::IngestFiles => self.ingest_files().await?,
+                Task::MoveFiles => self.move_files().await?,
+                Task::IngestMetadata => self.ingest_metadata().await?,
+            }
+        }
+        self.finish(State::Ok, "").await
+    }
+
+    async fn finish(&mut self, state: State, exception: &str) -> Result<(), StepError> {
+        let now = Timestamp::now();
+        self.end_step(now);
+        let percent = if state == State::Ok { 100.0 } else { 0.0 };
+        let (task, steps, revision) = (self.task(), self.steps(), self.revision());
+        let end = Finish { state, task, percent, exception, steps, revision };
+        Ok(self.pipeline.db.finish(self.id(), self.epoch(), now, end).await?)
+    }
+}
+
+impl From<DbError> for StepError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::LeaseLost(_) => Self::Lost,
+            error => Self::Database(error),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `Policy Validation`: every rule in scope judges the bundle.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Placing, Run, StepError};
+use crate::ingest::Sources;
+use crate::model::{Document, Finding, JobKind, Location, Severity, Timestamp};
+use crate::plugin::{Bundle, Contents};
+use crate::policy::{Verdict, review};
+use crate::spool::Manifest;
+
+/// Warnings of the gate's own that are listed one by one.
+const LISTED: usize = 100;
+
+impl Run<'_> {
+    /// Has the policy judge the bundle and keeps the report. A run before this one that came as far as reserving
+    /// places was judged already, and is not judged again: one revision judges a job whole.
+    pub(in crate::ingest) async fn validate(&mut self) -> Result<(), StepError> {
+        let pipeline = self.pipeline;
+        if !pipeline.db.archived(self.id()).await?.is_empty() {
+            self.placing = Placing::Reserved;
+            return Ok(());
+        }
+        let loaded = self.loaded()?.clone();
+        let job = &self.claim.job;
+        let bundle = Arc::new(Bundle::new(
+            Some(job.id),
+            job.kind,
+            job.user.clone(),
+            job.created,
+            loaded.document.clone(),
+            loaded.file_ids,
+            self.contents(&loaded.document),
+        ));
+        let own = unlisted(&self.manifest, &loaded.document);
+        let review = review(&pipeline.policy.active(), &bundle, own).await;
+        pipeline.db.put_report(&review.report, self.epoch(), Timestamp::now()).await?;
+        self.revision = Some(review.report.revision);
+        self.placing = match review.verdict {
+            Verdict::Accepted(Some(places)) => Placing::Planned(places),
+            Verdict::Accepted(None) => Placing::Default,
+            Verdict::Unplaceable(why) => Placing::Refused(why),
+            Verdict::Rejected(why) => return Err(StepError::Final(why)),
+        };
+        Ok(())
+    }
+
+    /// The contents that rules may read.
+    fn contents(&self, document: &Arc<Document>) -> Arc<dyn Contents> {
+        match self.kind() {
+            JobKind::Upload => {
+                let members: std::collections::HashMap<_, _> =
+                    self.manifest.members.iter().map(|member| (&member.path, member)).collect();
+                let path = |path| Some(self.pipeline.spool.member(self.id(), members.get(path)?));
+                let paths = document.files().iter().map(|file| path(file.path.as_ref().ok()?));
+                Arc::new(Spooled(paths.collect()))
+            }
+            JobKind::Move => {
+                Arc::new(AtSource { document: document.clone(), sources: self.pipeline.sources.clone() })
+            }
+        }
+    }
+}
+
+/// An upload's files, in the spool.
+struct Spooled(Vec<Option<PathBuf>>);
+
+impl Contents for Spooled {
+    fn open(&self, file: usize) -> Option<File> {
+        File::open(self.0.get(file)?.as_ref()?).ok()
+    }
+}
+
+/// A move's files, where they lie; only below the roots that moves may come from.
+struct AtSource {
+    document: Arc<Document>,
+    sources: Arc<Sources>,
+}
+
+impl Contents for AtSource {
+    fn open(&self, file: usize) -> Option<File> {
+        let source = self.document.files().get(file)?.source.as_deref()?;
+        self.sources.find(source).ok().map(|(_, file)| file)
+    }
+}
+
+/// What the tar brings and no row lists is not archived; the uploader is told so.
+fn unlisted(manifest: &Manifest, document: &Document) -> Vec<Finding> {
+    let listed: HashSet<_> = document.files().iter().filter_map(|file| file.path.as_ref().ok()).collect();
+    let members = manifest.members.iter().filter(|member| !listed.contains(&member.path)).map(|member| Finding {
+        severity: Severity::Warning,
+        code: "unlisted-member".to_owned(),
+        message: format!("data/{} is in the bundle but no Files row lists it, so it is not archived", member.path),
+        location: Location::File(member.path.to_string()),
+        hint: Some("add a Files row for it to metadata.txt, or leave it out of the bundle".to_owned()),
+    });
+    let ignored = manifest.ignored.iter().map(|ignored| Finding {
+        severity: Severity::Warning,
+        code: "ignored-member".to_owned(),
+        message: format!("{:?} is in the bundle but is not archived: {}", ignored.path, ignored.reason),
+        location: Location::Bundle,
+        hint: None,
+    });
+    members.chain(ignored).take(LISTED).collect()
+}

@@ -1,0 +1,59 @@
+//! `open tar` and `load metadata`: what the spool has of the bundle.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{Loaded, Run, StepError, blocking};
+use crate::db::JobFacts;
+use crate::model::{Document, TransactionField};
+use crate::spool::Fault;
+
+impl Run<'_> {
+    /// Takes up the manifest and fails of a bundle that is no tar at all.
+    pub(in crate::ingest) async fn open_tar(&mut self) -> Result<(), StepError> {
+        let (spool, id) = (self.pipeline.spool.clone(), self.id());
+        let manifest = blocking(move || spool.manifest(id)).await?.map_err(|error| spool_failed(&error))?;
+        self.manifest = manifest.ok_or_else(gone)?;
+        match &self.manifest.fault {
+            Some(Fault::NoTar(what)) => Err(StepError::Final(what.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Parses the document, gives ids to its files, and notes what lists of jobs show.
+    pub(in crate::ingest) async fn load_metadata(&mut self) -> Result<(), StepError> {
+        if let Some(Fault::Broken(what) | Fault::Metadata(what)) = &self.manifest.fault {
+            return Err(StepError::Final(what.clone()));
+        }
+        let (spool, id) = (self.pipeline.spool.clone(), self.id());
+        let parsed = blocking(move || spool.metadata(id).map(Document::parse)).await?;
+        let parsed = parsed.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StepError::Final("the bundle has no metadata.txt".to_owned()),
+            _ => spool_failed(&error),
+        })?;
+        let document = Arc::new(parsed.map_err(|error| StepError::Final(error.to_string()))?);
+
+        let db = &self.pipeline.db;
+        let file_ids = db.give_file_ids(self.id(), document.files().len() as u64).await?;
+        let sizes = document.files().iter().filter_map(|file| file.size);
+        let facts = JobFacts {
+            submitter: document.value(TransactionField::Submitter),
+            project: document.value(TransactionField::Project),
+            instrument: document.value(TransactionField::Instrument),
+            files: document.files().len() as u64,
+            bytes: sizes.fold(0, u64::saturating_add),
+        };
+        db.describe_job(self.id(), self.epoch(), facts).await?;
+        self.loaded = Some(Loaded { document, file_ids });
+        Ok(())
+    }
+}
+
+/// A job whose spool is gone cannot be worked off. Nobody but an admin removes it.
+fn gone() -> StepError {
+    StepError::Final("the bundle is no longer in the spool; send it again".to_owned())
+}
+
+fn spool_failed(error: &io::Error) -> StepError {
+    StepError::Temporary(format!("the spool cannot be read: {error}"))
+}

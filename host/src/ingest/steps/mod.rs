@@ -1,0 +1,168 @@
+//! The steps of a job, one a file, and what they hand on to each other.
+
+mod ingest_metadata;
+mod judge;
+mod load;
+mod moved;
+mod place;
+mod uploaded;
+
+use std::sync::Arc;
+
+use super::Pipeline;
+use crate::db::{Claim, DbError};
+use crate::model::{Document, FileId, JobId, JobKind, Revision, StepRecord, Task, Timestamp};
+use crate::plugin::Placement;
+use crate::seams::SeamError;
+use crate::spool::Manifest;
+
+/// Lines of an exception that lists mistakes.
+const LISTED: usize = 20;
+
+/// How a step ends other than well.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepError {
+    /// The bundle is at fault, or something that trying again will not mend. The text is for the uploader.
+    #[error("{0}")]
+    Final(String),
+    /// Trying again may help.
+    #[error("{0}")]
+    Temporary(String),
+    /// Another worker has the job now.
+    #[error("the lease is lost")]
+    Lost,
+    /// The database failed: nothing can be said or written.
+    #[error(transparent)]
+    Database(DbError),
+}
+
+impl From<SeamError> for StepError {
+    fn from(error: SeamError) -> Self {
+        match error {
+            SeamError::Refused(why) => Self::Final(why),
+            SeamError::Unavailable(why) => Self::Temporary(why),
+        }
+    }
+}
+
+/// A job in the hands of a worker.
+pub(super) struct Run<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    claim: Claim,
+    steps: Vec<StepRecord>,
+    /// From `open tar` on.
+    manifest: Manifest,
+    /// From `load metadata` on.
+    loaded: Option<Loaded>,
+    /// From `Policy Validation` on.
+    placing: Placing,
+    /// The revision that judged the bundle.
+    revision: Option<Revision>,
+}
+
+/// What `load metadata` makes.
+#[derive(Clone)]
+struct Loaded {
+    document: Arc<Document>,
+    file_ids: Vec<FileId>,
+}
+
+/// What the policy says of places in the archive.
+enum Placing {
+    /// A mover's places.
+    Planned(Vec<Placement>),
+    /// No mover is in scope: the default places.
+    Default,
+    /// A mover found none: the step that takes files in fails of it.
+    Refused(String),
+    /// An earlier run has settled it, and the places are reserved.
+    Reserved,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(pipeline: &'a Pipeline, claim: Claim) -> Self {
+        let (steps, revision) = (claim.job.steps.clone(), claim.job.revision);
+        Self {
+            pipeline,
+            claim,
+            steps,
+            manifest: Manifest::default(),
+            loaded: None,
+            placing: Placing::Default,
+            revision,
+        }
+    }
+
+    pub(super) fn id(&self) -> JobId {
+        self.claim.job.id
+    }
+
+    pub(super) fn kind(&self) -> JobKind {
+        self.claim.job.kind
+    }
+
+    pub(super) fn epoch(&self) -> i64 {
+        self.claim.epoch
+    }
+
+    pub(super) fn attempts(&self) -> i64 {
+        self.claim.job.attempts
+    }
+
+    pub(super) fn task(&self) -> Task {
+        self.claim.job.task
+    }
+
+    pub(super) fn revision(&self) -> Option<Revision> {
+        self.revision
+    }
+
+    pub(super) fn steps(&self) -> &[StepRecord] {
+        &self.steps
+    }
+
+    /// Notes that a task begins. The tasks that a run before this one has left behind are done again in silence: they
+    /// only read, and clients must not see a job go back.
+    pub(super) async fn begin(&mut self, task: Task) -> Result<(), StepError> {
+        if !self.kind().may_go(self.task(), task) {
+            return Ok(());
+        }
+        let now = Timestamp::now();
+        self.end_step(now);
+        self.steps.retain(|step| step.task != task);
+        self.steps.push(StepRecord { task, started: now, ended: None });
+        self.claim.job.task = task;
+        self.pipeline.db.advance(self.id(), self.epoch(), now, task, 0.0, &self.steps).await?;
+        Ok(())
+    }
+
+    /// Notes when the present task ended.
+    pub(super) fn end_step(&mut self, now: Timestamp) {
+        if let Some(step) = self.steps.last_mut() {
+            step.ended.get_or_insert(now);
+        }
+    }
+
+    fn loaded(&self) -> Result<&Loaded, StepError> {
+        self.loaded.as_ref().ok_or_else(|| StepError::Final("the metadata was not loaded".to_owned()))
+    }
+}
+
+/// The outcome of checks that note their mistakes.
+fn all_well(mut mistakes: Vec<String>) -> Result<(), StepError> {
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    let more = mistakes.len().saturating_sub(LISTED);
+    mistakes.truncate(LISTED);
+    if more > 0 {
+        mistakes.push(format!("and {more} more"));
+    }
+    Err(StepError::Final(mistakes.join("\n")))
+}
+
+/// Runs blocking work of a step.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StepError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StepError::Temporary(format!("the work was cut off: {error}")))
+}

@@ -1,0 +1,99 @@
+//! What mends: lost wake-ups, uploads whose server died, files of failed jobs, and a spool that nobody needs any more.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Pipeline;
+use crate::model::{JobId, State, Timestamp};
+
+/// A wake-up that was sent this recently may still be on its way.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
+/// How often the spool is looked through.
+const CLEARING: Duration = Duration::from_secs(600);
+/// A folder of the spool whose job is not known may be younger than its row is visible.
+const UNKNOWN_FOR: Duration = Duration::from_secs(3_600);
+
+/// Mends what crashes leave behind. Every worker has one; they do not get into each other's way.
+pub struct Sweeper {
+    /// What works jobs off, whose parts are needed here.
+    pub pipeline: Pipeline,
+    /// How many jobs this process works on at a time.
+    pub concurrency: usize,
+    /// How often to look.
+    pub every: Duration,
+    /// How long the spool keeps a failed job, which may be tried again until then.
+    pub keep_failed: Duration,
+}
+
+impl Sweeper {
+    /// Sweeps until told to stop, the first time at once.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut sweeps = tokio::time::interval(self.every);
+        sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut cleared: Option<Timestamp> = None;
+        while stop.run_until_cancelled(sweeps.tick()).await.is_some() {
+            let now = Timestamp::now();
+            if let Err(error) = self.sweep(now).await {
+                tracing::warn!(error = format!("{error:#}"), "the sweeper could not do its work; it tries again");
+                continue;
+            }
+            if cleared.is_none_or(|last| now.since(last) >= CLEARING) {
+                match self.clear_spool(now).await {
+                    Ok(()) => cleared = Some(now),
+                    Err(error) => tracing::warn!(error = format!("{error:#}"), "the spool cannot be cleared"),
+                }
+            }
+        }
+    }
+
+    async fn sweep(&self, now: Timestamp) -> anyhow::Result<()> {
+        let pipeline = &self.pipeline;
+        for job in pipeline.db.lost_uploads(now).await? {
+            let why = "the upload was interrupted: the server stopped before the whole bundle had arrived; send it again";
+            if pipeline.db.job_lost_upload(job, now, why).await? {
+                tracing::warn!(%job, "an upload was interrupted when its server died");
+                let spool = pipeline.spool.clone();
+                tokio::task::spawn_blocking(move || spool.remove(job)).await??;
+            }
+        }
+        // While all hands are full, waiting is no sign of a lost wake-up, and another one would help nobody.
+        let free = self.concurrency.saturating_sub(pipeline.held.count());
+        if free > 0 {
+            let limit = u32::try_from(free).unwrap_or(u32::MAX);
+            for (job, kind) in pipeline.db.lost_jobs(now.before(ON_ITS_WAY), limit).await? {
+                tracing::debug!(%job, "woken again");
+                pipeline.wake.wake(job, kind).await;
+            }
+        }
+        // Jobs that were ended by hand while a worker was at them, once that worker must have noticed.
+        for job in pipeline.db.failed_with_places(now.before(pipeline.lease)).await? {
+            pipeline.take_back(job).await?;
+            tracing::info!(%job, "the files of a failed job are out of the archive again");
+        }
+        Ok(())
+    }
+
+    /// Removes what the spool has of jobs that are done: well, or failed so long ago that nobody will try them again.
+    async fn clear_spool(&self, now: Timestamp) -> anyhow::Result<()> {
+        let pipeline = &self.pipeline;
+        let spool = pipeline.spool.clone();
+        let there = tokio::task::spawn_blocking(move || spool.jobs()).await??;
+        let unfinished: HashSet<JobId> = pipeline.db.which_unfinished(&there).await?.into_iter().collect();
+        for job in there.into_iter().filter(|job| !unfinished.contains(job)) {
+            let done = pipeline.db.get_job(job).await?;
+            let old = match &done {
+                Some(job) if job.state == State::Failed => now.since(job.updated) >= self.keep_failed,
+                Some(job) => job.complete(),
+                None => false,
+            };
+            let spool = pipeline.spool.clone();
+            tokio::task::spawn_blocking(move || {
+                if old || (done.is_none() && spool.age(job)? >= UNKNOWN_FOR) { spool.remove(job) } else { Ok(()) }
+            })
+            .await??;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,361 @@
+//! One call of a plugin: prepared, bounded, run, and its end put into words.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::component::Resource;
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use super::bindings::types;
+use super::bundle::Bundle;
+use super::capability::bundles::LentBundle;
+use super::component::{Entry, Plugin};
+use super::engine::TICK;
+use super::limits::{Breach, CROSSING_BYTES, FINDING_TEXT, FINDINGS, HANDLES, Limits};
+use super::store::{CallState, shortened};
+use crate::model::{Failure, FailureKind, Finding, Location, Severity};
+
+/// Where one file goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The index of the file among the document's `Files` rows.
+    pub file: usize,
+    /// The path in the archive, as the mover gave it: not checked yet.
+    pub path: String,
+}
+
+/// What a mover decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// A place for each file.
+    Place(Vec<Placement>),
+    /// None, and why.
+    Refuse(Vec<Finding>),
+}
+
+/// How a call ended and what it took.
+#[derive(Clone, Debug)]
+pub struct CallResult<T> {
+    /// What the plugin answered, or why it could not.
+    pub answer: Result<T, Failure>,
+    /// How long it took, from instantiation to the answer.
+    pub duration: Duration,
+}
+
+/// What a plugin says of itself.
+pub(super) struct Description {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) summary: String,
+    pub(super) config_schema: String,
+}
+
+impl Plugin {
+    /// Has a validator judge a bundle.
+    pub async fn validate(
+        self: &Arc<Self>,
+        bundle: &Arc<Bundle>,
+        config: Arc<str>,
+        limits: Limits,
+    ) -> CallResult<Vec<Finding>> {
+        self.call(Some(bundle.clone()), config, limits, async |entry, store, lent| {
+            let Entry::Validator(pre) = entry else { return Err(Ended::wrong_kind("validator")) };
+            let instance = pre.instantiate_async(&mut *store).await?;
+            let findings = instance.sluice_plugin_validator().call_validate(&mut *store, lent()?).await??;
+            Ok(findings_of(findings)?)
+        })
+        .await
+    }
+
+    /// Has a mover decide where a bundle's files go.
+    pub async fn plan(self: &Arc<Self>, bundle: &Arc<Bundle>, config: Arc<str>, limits: Limits) -> CallResult<Plan> {
+        self.call(Some(bundle.clone()), config, limits, async |entry, store, lent| {
+            let Entry::Mover(pre) = entry else { return Err(Ended::wrong_kind("mover")) };
+            let instance = pre.instantiate_async(&mut *store).await?;
+            Ok(match instance.sluice_plugin_mover().call_plan(&mut *store, lent()?).await?? {
+                types::Decision::Place(places) => {
+                    let place = |place: types::Placement| Placement { file: place.file as usize, path: place.path };
+                    Plan::Place(places.into_iter().map(place).collect())
+                }
+                types::Decision::Refuse(findings) => Plan::Refuse(findings_of(findings)?),
+            })
+        })
+        .await
+    }
+
+    /// Has a plugin look at a configuration. The inner error names each mistake.
+    pub async fn check_config(self: &Arc<Self>, config: Arc<str>) -> Result<Result<(), Vec<String>>, Failure> {
+        let json = config.to_string();
+        self.call(None, config, Limits::default(), async move |entry, store, _| {
+            Ok(match entry {
+                Entry::Validator(pre) => {
+                    let instance = pre.instantiate_async(&mut *store).await?;
+                    instance.sluice_plugin_plugin().call_check_config(&mut *store, &json).await?
+                }
+                Entry::Mover(pre) => {
+                    let instance = pre.instantiate_async(&mut *store).await?;
+                    instance.sluice_plugin_plugin().call_check_config(&mut *store, &json).await?
+                }
+            })
+        })
+        .await
+        .answer
+    }
+
+    /// Asks a plugin what it is.
+    pub(super) async fn describe(self: &Arc<Self>) -> Result<Description, Failure> {
+        macro_rules! description {
+            ($instance:expr, $store:expr) => {{
+                let info = $instance.sluice_plugin_plugin().call_describe(&mut *$store).await?;
+                Description {
+                    name: info.name,
+                    version: info.version,
+                    summary: info.summary,
+                    config_schema: info.config_schema,
+                }
+            }};
+        }
+        self.call(None, Arc::from("{}"), Limits::default(), async |entry, store, _| {
+            Ok(match entry {
+                Entry::Validator(pre) => description!(pre.instantiate_async(&mut *store).await?, store),
+                Entry::Mover(pre) => description!(pre.instantiate_async(&mut *store).await?, store),
+            })
+        })
+        .await
+        .answer
+    }
+
+    async fn call<T, F>(
+        self: &Arc<Self>,
+        bundle: Option<Arc<Bundle>>,
+        config: Arc<str>,
+        limits: Limits,
+        body: F,
+    ) -> CallResult<T>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(&Entry, &mut Store<CallState>, &mut dyn FnMut() -> Lent) -> Result<T, Ended> + Send + 'static,
+    {
+        let plugin = self.clone();
+        let threads = &self.sandbox.inner.threads;
+        threads.run(move || plugin.run(bundle, config, limits, body)).await.unwrap_or_else(|| CallResult {
+            answer: Err(Failure {
+                kind: FailureKind::Other,
+                message: "the gate failed while the rule ran; its log says how".to_owned(),
+            }),
+            duration: Duration::ZERO,
+        })
+    }
+
+    /// One call, on the thread it stays on.
+    async fn run<T, F>(
+        self: Arc<Self>,
+        bundle: Option<Arc<Bundle>>,
+        config: Arc<str>,
+        limits: Limits,
+        body: F,
+    ) -> CallResult<T>
+    where
+        F: AsyncFnOnce(&Entry, &mut Store<CallState>, &mut dyn FnMut() -> Lent) -> Result<T, Ended>,
+    {
+        let started = Instant::now();
+        let received = bundle.as_ref().map_or(0, |bundle| bundle.received.as_seconds());
+        let seed = bundle.as_ref().and_then(|bundle| bundle.job).map_or(0, |job| job.get() as u64);
+        let state = CallState::new(config, &limits, received, seed);
+        let mut store = Store::new(&self.sandbox.inner.engine, state);
+        store.limiter(|state| &mut state.watch);
+        store.set_hostcall_fuel(CROSSING_BYTES);
+        store.set_max_component_handles(HANDLES);
+        let budget = Budget::new(limits.time_ms);
+        let wall = budget.wall;
+        store.set_epoch_deadline(budget.ticks());
+        store.epoch_deadline_callback(move |_| Ok(budget.verdict()));
+
+        let mut rep = None;
+        if let Some(bundle) = bundle {
+            match store.data_mut().table.push(LentBundle(bundle)) {
+                Ok(resource) => rep = Some(resource.rep()),
+                Err(error) => {
+                    let answer = Err(Failure { kind: FailureKind::Other, message: error.to_string() });
+                    return CallResult { answer, duration: started.elapsed() };
+                }
+            }
+        }
+        let mut lent = || rep.map(Resource::new_borrow).ok_or_else(|| Ended::wrong_kind("rule about bundles"));
+        // The epoch ends a guest that computes; this ends one that waits.
+        let ended = tokio::time::timeout(wall, body(&self.entry, &mut store, &mut lent)).await;
+        let answer = match ended {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(ended)) => Err(explain(ended, store.data(), &limits)),
+            Err(_) => Err(explain(Ended::Late, store.data(), &limits)),
+        };
+        for (level, line) in &store.data().log {
+            let plugin = self.info().name.as_str();
+            match *level {
+                tracing::Level::ERROR | tracing::Level::WARN => tracing::info!(plugin, job = seed, "{line}"),
+                _ => tracing::debug!(plugin, job = seed, "{line}"),
+            }
+        }
+        CallResult { answer, duration: started.elapsed() }
+    }
+}
+
+type Lent = Result<Resource<LentBundle>, Ended>;
+
+/// How a call can end without an answer.
+pub(super) enum Ended {
+    /// wasmtime's error: a trap, or a breach noted in the call's state.
+    Error(wasmtime::Error),
+    /// The plugin's own failure.
+    Said(types::Failure),
+    /// A breach found in the answer.
+    Breach(Breach),
+    /// It waited too long.
+    Late,
+}
+
+impl Ended {
+    fn wrong_kind(wanted: &str) -> Self {
+        Self::Breach(Breach::new(FailureKind::Other, format!("the plugin is no {wanted}")))
+    }
+}
+
+impl From<wasmtime::Error> for Ended {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<types::Failure> for Ended {
+    fn from(failure: types::Failure) -> Self {
+        Self::Said(failure)
+    }
+}
+
+impl From<Breach> for Ended {
+    fn from(breach: Breach) -> Self {
+        Self::Breach(breach)
+    }
+}
+
+/// The time a call has. What counts is the thread's time on the processor, so that a rule is not ended because others
+/// were running; the wall clock only bounds how long it may wait.
+struct Budget {
+    time: Duration,
+    wall: Duration,
+    on_processor: Duration,
+    started: Instant,
+}
+
+impl Budget {
+    fn new(time_ms: u64) -> Self {
+        let time = Duration::from_millis(time_ms);
+        // Waiting is for slow disks and busy processors, so it gets a second at least.
+        let wall = (time * 4).max(time + Duration::from_secs(1));
+        Self { time, wall, on_processor: thread_time(), started: Instant::now() }
+    }
+
+    fn ticks(&self) -> u64 {
+        ticks(self.time)
+    }
+
+    fn verdict(&self) -> UpdateDeadline {
+        let used = thread_time().saturating_sub(self.on_processor);
+        let waited = self.started.elapsed();
+        if used >= self.time || waited >= self.wall {
+            return UpdateDeadline::Interrupt;
+        }
+        UpdateDeadline::Continue(ticks((self.time - used).min(self.wall - waited)))
+    }
+}
+
+/// Ticks that are not over before this time is.
+fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(TICK.as_micros())).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// Puts the end of a call into words, with the plugin's own last ones.
+fn explain(ended: Ended, state: &CallState, limits: &Limits) -> Failure {
+    let (kind, mut message) = match (ended, &state.watch.breach) {
+        (Ended::Said(failure), _) => {
+            let (kind, text) = match failure {
+                types::Failure::BadConfig(text) => (FailureKind::Config, text),
+                types::Failure::Unavailable(text) => (FailureKind::Unavailable, text),
+                types::Failure::Other(text) => (FailureKind::Other, text),
+            };
+            (kind, shortened(&text, FINDING_TEXT).to_owned())
+        }
+        (_, Some(breach)) => (breach.kind, breach.message.clone()),
+        (Ended::Breach(breach), None) => (breach.kind, breach.message),
+        (Ended::Late, None) => (FailureKind::Timeout, late(limits)),
+        (Ended::Error(error), None) => explain_error(&error, limits),
+    };
+    if let Some(words) = state.last_words() {
+        message.push_str("; its last words: ");
+        message.push_str(&words);
+    }
+    Failure { kind, message }
+}
+
+fn late(limits: &Limits) -> String {
+    format!("it took longer than its limit of {} ms", limits.time_ms)
+}
+
+fn explain_error(error: &wasmtime::Error, limits: &Limits) -> (FailureKind, String) {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => (FailureKind::Timeout, late(limits)),
+        Some(Trap::AllocationTooLarge) => (FailureKind::Memory, "it wanted more memory than there is".to_owned()),
+        Some(Trap::StackOverflow) => (FailureKind::Trap, "it called itself too deeply: the stack is full".to_owned()),
+        Some(trap) => (FailureKind::Trap, format!("it trapped: {trap}")),
+        None => {
+            // wasmtime has no types for these two.
+            let text = format!("{error:#}");
+            if text.contains("fuel allocated for hostcalls") {
+                let mib = CROSSING_BYTES >> 20;
+                (FailureKind::Output, format!("it handed over more than {mib} MiB at once"))
+            } else if text.contains("handle limit exceeded") {
+                (FailureKind::Handles, format!("it held more than {HANDLES} handles"))
+            } else {
+                (FailureKind::Trap, text)
+            }
+        }
+    }
+}
+
+fn findings_of(findings: Vec<types::Finding>) -> Result<Vec<Finding>, Breach> {
+    if findings.len() > FINDINGS {
+        let message = format!("it made {} findings; at most {FINDINGS} are taken", findings.len());
+        return Err(Breach::new(FailureKind::Output, message));
+    }
+    findings.into_iter().map(finding_of).collect()
+}
+
+fn finding_of(finding: types::Finding) -> Result<Finding, Breach> {
+    let bounded = |what: &str, text: String| {
+        if text.len() <= FINDING_TEXT {
+            return Ok(text);
+        }
+        let message = format!("a finding's {what} has {} bytes; at most {FINDING_TEXT} are taken", text.len());
+        Err(Breach::new(FailureKind::Output, message))
+    };
+    Ok(Finding {
+        severity: match finding.severity {
+            types::Severity::Info => Severity::Info,
+            types::Severity::Warning => Severity::Warning,
+            types::Severity::Error => Severity::Error,
+        },
+        code: bounded("code", finding.code)?,
+        message: bounded("message", finding.message)?,
+        location: match finding.location {
+            types::Location::Bundle => Location::Bundle,
+            types::Location::Metadata(pointer) => Location::Metadata(bounded("location", pointer)?),
+            types::Location::File(path) => Location::File(bounded("location", path)?),
+        },
+        hint: finding.hint.map(|hint| bounded("hint", hint)).transpose()?,
+    })
+}

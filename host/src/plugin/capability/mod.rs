@@ -1,0 +1,4 @@
+//! What guests can ask for, one capability a file.
+
+pub(super) mod bundles;
+mod host;

@@ -1,0 +1,216 @@
+//! A plugin: a component that has been checked, compiled and asked for its name.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use wasmtime::component::Component;
+
+use super::bindings::mover::MoverPluginPre;
+use super::bindings::validator::ValidatorPluginPre;
+use super::engine::Sandbox;
+use super::store::CallState;
+use crate::model::{Digest, HashKind};
+
+/// The largest component that is taken. A Python guest is about 20 MiB.
+const MAX_BYTES: usize = 128 << 20;
+
+/// What every component may import, by the beginning of the interface's name.
+const OFFERED: [&str; 9] = [
+    "sluice:plugin/types@1.",
+    "sluice:plugin/bundles@1.",
+    "sluice:plugin/host@1.",
+    "wasi:io/",
+    "wasi:clocks/",
+    "wasi:random/",
+    "wasi:cli/",
+    "wasi:filesystem/",
+    "wasi:sockets/",
+];
+
+/// What a plugin is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginKind {
+    /// It judges bundles.
+    Validator,
+    /// It decides where files go.
+    Mover,
+}
+
+impl PluginKind {
+    /// The name on the wire and in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Validator => "validator",
+            Self::Mover => "mover",
+        }
+    }
+}
+
+/// What a plugin says of itself, and what was seen of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginInfo {
+    /// `sha256:` and the digest of the component.
+    pub digest: String,
+    /// The name, in kebab case.
+    pub name: String,
+    /// The semantic version.
+    pub version: String,
+    /// One line.
+    pub summary: String,
+    /// Validator or mover.
+    pub kind: PluginKind,
+    /// The interfaces it imports.
+    pub imports: Vec<String>,
+    /// The JSON Schema of its configuration.
+    pub config_schema: serde_json::Value,
+    /// The size of the component in bytes.
+    pub size: usize,
+}
+
+/// Why a component is no plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// More bytes than are taken.
+    #[error("the component has {0} bytes; at most {MAX_BYTES} are taken")]
+    TooLarge(usize),
+    /// WebAssembly text, a core module, or something else.
+    #[error("{0}")]
+    NotComponent(&'static str),
+    /// It does not export what a plugin must.
+    #[error(
+        "the component exports neither sluice:plugin/validator@1.0.0 nor sluice:plugin/mover@1.0.0, so it is no rule; it exports {0}"
+    )]
+    NoKnownWorld(String),
+    /// It wants what rules are not given.
+    #[error("the component imports {0}, which rules are not given; build it without")]
+    Import(String),
+    /// wasmtime refuses it.
+    #[error("the component cannot be compiled: {0}")]
+    Invalid(String),
+    /// Its functions are not those of the contract.
+    #[error("the component does not fit sluice:plugin@1.0.0: {0}; build it against the wit/ of this version")]
+    Misfit(String),
+    /// It failed to say what it is.
+    #[error("the component failed when it was asked what it is: {0}")]
+    Describe(String),
+}
+
+pub(super) enum Entry {
+    Validator(ValidatorPluginPre<CallState>),
+    Mover(MoverPluginPre<CallState>),
+}
+
+/// A plugin that can be called. The compiled code is freed when the last one that holds it lets go.
+pub struct Plugin {
+    pub(super) sandbox: Sandbox,
+    pub(super) entry: Entry,
+    info: PluginInfo,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// What the plugin is.
+    pub fn info(&self) -> &PluginInfo {
+        &self.info
+    }
+}
+
+/// The name that a component goes by: `sha256:` and its digest.
+pub(super) fn digest(wasm: &[u8]) -> String {
+    Digest::of(HashKind::Sha256, wasm).to_string()
+}
+
+impl Sandbox {
+    /// Checks a component, compiles it (or takes it from the cache) and asks what it is.
+    pub async fn load(&self, wasm: Arc<[u8]>) -> Result<Arc<Plugin>, LoadError> {
+        check_binary(&wasm)?;
+        let digest = digest(&wasm);
+        let (component, size) = (self.compile(&digest, wasm.clone()).await?, wasm.len());
+
+        let engine = &self.inner.engine;
+        let shape = component.component_type();
+        let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        if let Some(name) = imports.iter().find(|name| !OFFERED.iter().any(|offered| name.starts_with(offered))) {
+            return Err(LoadError::Import(name.clone()));
+        }
+        let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exported = |interface: &str| exports.iter().any(|name| name.starts_with(interface));
+        let kind = if exported("sluice:plugin/validator@1.") {
+            PluginKind::Validator
+        } else if exported("sluice:plugin/mover@1.") {
+            PluginKind::Mover
+        } else {
+            return Err(LoadError::NoKnownWorld(exports.join(", ")));
+        };
+        let misfit = |error: wasmtime::Error| LoadError::Misfit(format!("{error:#}"));
+        let pre = self.inner.linker.instantiate_pre(&component).map_err(misfit)?;
+        let entry = match kind {
+            PluginKind::Validator => Entry::Validator(ValidatorPluginPre::new(pre).map_err(misfit)?),
+            PluginKind::Mover => Entry::Mover(MoverPluginPre::new(pre).map_err(misfit)?),
+        };
+
+        let info = PluginInfo {
+            digest,
+            name: String::new(),
+            version: String::new(),
+            summary: String::new(),
+            kind,
+            imports,
+            config_schema: serde_json::Value::Null,
+            size,
+        };
+        let unnamed = Arc::new(Plugin { sandbox: self.clone(), entry, info });
+        let said = unnamed.describe().await.map_err(|failure| LoadError::Describe(failure.message))?;
+        let config_schema = serde_json::from_str(&said.config_schema)
+            .map_err(|error| LoadError::Describe(format!("its configuration's schema is no JSON: {error}")))?;
+        if said.name.is_empty() || said.version.is_empty() {
+            return Err(LoadError::Describe("it has no name or no version".to_owned()));
+        }
+        let Ok(mut plugin) = Arc::try_unwrap(unnamed) else {
+            return Err(LoadError::Describe("it is still being asked".to_owned()));
+        };
+        plugin.info.name = said.name;
+        plugin.info.version = said.version;
+        plugin.info.summary = said.summary;
+        plugin.info.config_schema = config_schema;
+        Ok(Arc::new(plugin))
+    }
+
+    async fn compile(&self, digest: &str, wasm: Arc<[u8]>) -> Result<Component, LoadError> {
+        let _turn = self.inner.compiling.acquire().await.map_err(|error| LoadError::Invalid(error.to_string()))?;
+        let (inner, digest) = (self.inner.clone(), digest.to_owned());
+        let compiled = tokio::task::spawn_blocking(move || {
+            if let Some(component) = inner.cache.get(&inner.engine, &digest) {
+                return Ok(component);
+            }
+            let component = Component::from_binary(&inner.engine, &wasm)?;
+            inner.cache.put(&digest, &component);
+            Ok(component)
+        });
+        compiled
+            .await
+            .map_err(|error| LoadError::Invalid(error.to_string()))?
+            .map_err(|error: wasmtime::Error| LoadError::Invalid(format!("{error:#}")))
+    }
+}
+
+/// The first eight bytes of WebAssembly tell what kind it is.
+fn check_binary(wasm: &[u8]) -> Result<(), LoadError> {
+    if wasm.len() > MAX_BYTES {
+        return Err(LoadError::TooLarge(wasm.len()));
+    }
+    match wasm {
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(LoadError::NotComponent(
+            "this is a core WebAssembly module, not a component; make it one with `sluice plugin componentize`",
+        )),
+        [b'(', ..] => Err(LoadError::NotComponent("this is WebAssembly text; assemble it first")),
+        _ => Err(LoadError::NotComponent("this is no WebAssembly component")),
+    }
+}

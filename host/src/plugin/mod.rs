@@ -1,0 +1,31 @@
+//! The plugin host: a site's rules as WebAssembly components, each call in a sandbox of its own.
+//!
+//! What this room promises:
+//! - A guest reaches the bundle lent to it, its configuration and the log. WASI is linked with nothing behind it; its
+//!   clocks stand at the moment the job was received and its randomness is seeded by the job.
+//! - Every call gets a fresh instance. Nothing survives it.
+//! - Every call is bounded: time, memory in total, tables, handles, log, bytes read, findings and their length. Each
+//!   breach comes back as a [`Failure`](crate::model::Failure) with a name of its own.
+//! - A guest runs on threads of this room and never on those that serve HTTP.
+//!
+//! No other room knows wasmtime.
+
+mod bindings;
+mod bundle;
+mod cache;
+mod call;
+mod capability;
+mod component;
+mod engine;
+mod limits;
+mod registry;
+mod store;
+mod threads;
+mod wasi;
+
+pub use bundle::{Bundle, Contents, NoContents};
+pub use call::{CallResult, Placement, Plan};
+pub use component::{LoadError, Plugin, PluginInfo, PluginKind};
+pub use engine::{Sandbox, SandboxError};
+pub use limits::Limits;
+pub use registry::Registry;

@@ -1,0 +1,131 @@
+//! A revision whose plugins are at hand.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::document::{PolicyDocument, Rule};
+use super::scope::Scope;
+use crate::model::{Digest, HashKind, Revision};
+use crate::plugin::{Plugin, Registry};
+
+/// A rule as a revision keeps it: with the digest its plugin's name stood for when the revision was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct KeptRule {
+    #[serde(flatten)]
+    pub(super) rule: Rule,
+    pub(super) digest: String,
+}
+
+/// A rule that can be run.
+#[derive(Clone, Debug)]
+pub struct ActiveRule {
+    /// What the admin wrote.
+    pub rule: Rule,
+    /// The plugin behind it.
+    pub plugin: Arc<Plugin>,
+    /// The configuration, as the plugin is given it.
+    pub config: Arc<str>,
+    /// `sha256:` and the digest of that configuration.
+    pub config_digest: String,
+    pub(super) scope: Scope,
+}
+
+/// A revision of the policy that can be run. Immutable: a job keeps the one its validation began with, and the code
+/// of an old one is freed when its last job is done.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The revision; none while it is a candidate.
+    pub revision: Option<Revision>,
+    /// The rules, in order.
+    pub rules: Vec<ActiveRule>,
+}
+
+impl Snapshot {
+    /// Checks a document whole: that its plugins are there, that each configuration passes the plugin's schema and its
+    /// own `check-config`, that limits and scopes make sense. The error lists every mistake.
+    pub(super) async fn check(document: &PolicyDocument, registry: &Registry) -> Result<Self, Vec<String>> {
+        let mut mistakes = document.mistakes();
+        let mut rules = Vec::new();
+        for rule in &document.rules {
+            let found = match registry.resolve(&rule.plugin).await {
+                Ok(digest) => registry.get(&digest).await,
+                Err(error) => Err(error),
+            };
+            let plugin = match found {
+                Ok(plugin) => plugin,
+                Err(error) => {
+                    mistakes.push(format!("rule {:?}: {error:#}", rule.name));
+                    continue;
+                }
+            };
+            let (rule_mistakes, active) = activate(rule.clone(), plugin).await;
+            mistakes.extend(rule_mistakes.into_iter().map(|mistake| format!("rule {:?}: {mistake}", rule.name)));
+            rules.extend(active);
+        }
+        if mistakes.is_empty() { Ok(Self { revision: None, rules }) } else { Err(mistakes) }
+    }
+
+    /// Takes up a revision that was checked when it was made.
+    pub(super) async fn load(revision: Revision, rules: &str, registry: &Registry) -> anyhow::Result<Self> {
+        let kept: Vec<KeptRule> = serde_json::from_str(rules)?;
+        let mut rules = Vec::with_capacity(kept.len());
+        for KeptRule { rule, digest } in kept {
+            let plugin = registry.get(&digest).await?;
+            rules.push(ActiveRule::new(rule, plugin)?);
+        }
+        Ok(Self { revision: Some(revision), rules })
+    }
+
+    /// The rules as a revision keeps them.
+    pub(super) fn kept(&self) -> Vec<KeptRule> {
+        let keep = |active: &ActiveRule| KeptRule {
+            rule: active.rule.clone(),
+            digest: active.plugin.info().digest.clone(),
+        };
+        self.rules.iter().map(keep).collect()
+    }
+}
+
+impl ActiveRule {
+    fn new(rule: Rule, plugin: Arc<Plugin>) -> anyhow::Result<Self> {
+        let config = rule.config.to_string();
+        Ok(Self {
+            config_digest: Digest::of(HashKind::Sha256, config.as_bytes()).to_string(),
+            scope: Scope::new(&rule.when)?,
+            config: Arc::from(config),
+            rule,
+            plugin,
+        })
+    }
+}
+
+async fn activate(rule: Rule, plugin: Arc<Plugin>) -> (Vec<String>, Option<ActiveRule>) {
+    let mut mistakes = Vec::new();
+    let schema = &plugin.info().config_schema;
+    match jsonschema::validator_for(schema) {
+        Ok(validator) => {
+            for error in validator.iter_errors(&rule.config) {
+                let place = error.instance_path().to_string();
+                mistakes.push(format!("config{place}: {error}"));
+            }
+        }
+        Err(error) => mistakes.push(format!("the plugin's own schema of its configuration is none: {error}")),
+    }
+    // The plugin's own look assumes what the schema promises.
+    if mistakes.is_empty() {
+        match plugin.check_config(Arc::from(rule.config.to_string())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(said)) => mistakes.extend(said.into_iter().map(|mistake| format!("config: {mistake}"))),
+            Err(failure) => {
+                let kind = failure.kind.name();
+                mistakes.push(format!("the plugin failed to look at its configuration ({kind}): {}", failure.message));
+            }
+        }
+    }
+    match ActiveRule::new(rule, plugin) {
+        Ok(active) => (mistakes, Some(active)),
+        // A glob that is none, which the document's own check names already.
+        Err(_) => (mistakes, None),
+    }
+}

@@ -1,0 +1,196 @@
+//! Wake-ups: which job a worker should look at. The only room that knows apalis.
+//!
+//! The queue carries a job's id and kind and nothing else; the database is the truth. A wake-up that comes twice finds
+//! nothing to do, one that gets lost is sent again by the sweeper. So the queue may be slow, empty or away, and no job
+//! is lost by it.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use apalis::prelude::*;
+use apalis_core::backend::Vacuum;
+use apalis_redis::RedisStorage;
+use apalis_sqlite::SqliteStorage;
+use async_trait::async_trait;
+use futures::channel::mpsc;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::QueueUrl;
+use crate::ingest::Wake;
+use crate::model::{JobId, JobKind};
+
+/// The queue's name, in Redis the beginning of its keys.
+const NAME: &str = "sluice:jobs";
+/// How soon a worker sees what another process has pushed. What its own process pushes it sees at once.
+const LOOK: Duration = Duration::from_millis(25);
+/// A worker that has not been heard of for a few of these is dead, and what it held is queued again.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+const MISSED: usize = 3;
+/// How long a push may take before it is left to the sweeper.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait before a worker that ended by a fault is started anew.
+const RESTART: Duration = Duration::from_secs(1);
+/// How often, and from what age on, finished wake-ups are removed from the queue.
+const CLEANING: Duration = Duration::from_secs(60);
+
+/// What travels: old ones must stay readable, so it holds ids only.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct WakeUp {
+    job: JobId,
+    kind: JobKind,
+}
+
+#[derive(Clone)]
+enum Storage {
+    Sqlite(SqliteStorage<WakeUp>),
+    Redis(Box<RedisStorage<WakeUp>>),
+}
+
+/// Runs a worker to its end. A macro, since the two storages share no type that could be named in a signature. A name
+/// is used once: apalis refuses a worker whose name it has seen before.
+macro_rules! run_worker {
+    ($storage:expr, $concurrency:expr, $handle:expr, $looks:expr, $stop:expr) => {{
+        let (handle, stop) = ($handle.clone(), $stop.clone());
+        let name = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+        let stopped = async move {
+            stop.cancelled().await;
+            Ok::<(), WorkerError>(())
+        };
+        WorkerBuilder::new(name)
+            .backend($storage.poll_with_strategy(Strategy::new().stream($looks).interval(LOOK)))
+            .concurrency($concurrency)
+            .build(move |wake_up: WakeUp| {
+                let handle = handle.clone();
+                async move { handle(wake_up.job).await }
+            })
+            .run_until(stopped)
+            .await
+    }};
+}
+
+/// The queue. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue {
+    storage: Storage,
+    /// Tells the worker of this process to look at once.
+    look: Arc<Mutex<Option<mpsc::UnboundedSender<()>>>>,
+}
+
+impl Queue {
+    /// Connects to the queue. A Redis that is away is waited for in the background.
+    pub async fn open(url: &QueueUrl) -> anyhow::Result<Self> {
+        let storage = match url {
+            QueueUrl::Sqlite(file) => {
+                open_sqlite(file).await.with_context(|| format!("the queue {} cannot be opened", file.display()))?
+            }
+            QueueUrl::Redis(url) => open_redis(url).context("the queue's Redis URL cannot be used")?,
+        };
+        Ok(Self { storage, look: Arc::default() })
+    }
+
+    async fn push(&self, wake_up: WakeUp) -> anyhow::Result<()> {
+        match self.storage.clone() {
+            Storage::Sqlite(mut storage) => storage.push(wake_up).await?,
+            Storage::Redis(mut storage) => storage.push(wake_up).await?,
+        }
+        Ok(())
+    }
+
+    /// Hands wake-ups to `handle`, so many at a time, until told to stop; then waits for those in hand. A worker that
+    /// ends by a fault is started anew: the queue may be away for a while, the worker must not be.
+    pub async fn work<F, Fut>(&self, concurrency: usize, handle: F, stop: CancellationToken)
+    where
+        F: Fn(JobId) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let cleaning = tokio::spawn(stop.clone().run_until_cancelled_owned(self.clone().clean()));
+        while !stop.is_cancelled() {
+            let (look, looks) = mpsc::unbounded();
+            *self.look.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+            // What was pushed while there was no worker to tell is found by looking.
+            let ended = match self.storage.clone() {
+                Storage::Sqlite(storage) => run_worker!(storage, concurrency, handle, looks, stop),
+                Storage::Redis(storage) => run_worker!(*storage, concurrency, handle, looks, stop),
+            };
+            if !stop.is_cancelled() {
+                let error = ended.err().map(|error| error.to_string());
+                tracing::warn!(error, "the queue's worker ended; it is started anew");
+                stop.run_until_cancelled(tokio::time::sleep(RESTART)).await;
+            }
+        }
+        cleaning.abort();
+    }
+
+    /// Removes finished wake-ups, which the queue would keep for ever.
+    async fn clean(self) {
+        let mut turns = tokio::time::interval(CLEANING);
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            turns.tick().await;
+            let cleaned = match self.storage.clone() {
+                Storage::Sqlite(mut storage) => storage.vacuum_before(CLEANING).await.map_err(anyhow::Error::from),
+                Storage::Redis(mut storage) => storage.vacuum_before(CLEANING).await.map_err(anyhow::Error::from),
+            };
+            match cleaned {
+                Ok(count) => tracing::debug!(count, "finished wake-ups removed from the queue"),
+                Err(error) => tracing::warn!(%error, "finished wake-ups cannot be removed from the queue"),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Wake for Queue {
+    async fn wake(&self, job: JobId, kind: JobKind) {
+        let pushed = tokio::time::timeout(PUSH_TIMEOUT, self.push(WakeUp { job, kind })).await;
+        match pushed {
+            Ok(Ok(())) => {
+                let look = self.look.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(look) = &*look {
+                    // Nobody looks while the worker is being started anew; it looks first thing.
+                    drop(look.unbounded_send(()));
+                }
+            }
+            Ok(Err(error)) => tracing::warn!(%job, %error, "the queue took no wake-up; the sweeper sends another one"),
+            Err(_) => tracing::warn!(%job, "the queue does not answer; the sweeper sends another wake-up"),
+        }
+    }
+}
+
+async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
+    if let Some(folder) = file.parent() {
+        tokio::fs::create_dir_all(folder).await?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // Losing wake-ups in a power cut is no harm; waiting for the disk at each would be.
+        .synchronous(SqliteSynchronous::Off)
+        .busy_timeout(Duration::from_secs(10));
+    let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+    SqliteStorage::setup(&pool).await?;
+    let config = apalis_sqlite::Config::default()
+        .queue(NAME)
+        .batch_size(1)
+        .heartbeat_interval(HEARTBEAT)
+        .missed_heartbeats(MISSED);
+    Ok(Storage::Sqlite(SqliteStorage::new(&pool).with_config(config)))
+}
+
+fn open_redis(url: &str) -> anyhow::Result<Storage> {
+    let client = apalis_redis::Client::open(url)?;
+    let connection = client.get_connection_manager_lazy(Default::default())?;
+    let config = apalis_redis::Config::default()
+        .queue(NAME)
+        .batch_size(1)
+        .heartbeat_interval(HEARTBEAT)
+        .missed_heartbeats(MISSED)
+        .emit_events(false);
+    Ok(Storage::Redis(Box::new(RedisStorage::new(connection).with_config(config))))
+}

@@ -1,0 +1,279 @@
+//! An archive that is a folder of this machine, or of a volume that all machines share.
+//!
+//! A file is renamed in, so that it is there whole or not at all and no byte is copied. From another file system it is
+//! copied aside first, synced, and then renamed. A rename refuses to overwrite (`RENAME_NOREPLACE`).
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+use rustix::fs::{AtFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::incoming::Incoming;
+use super::{Archive, Location, Put, SeamError};
+
+/// Where files from other file systems are written before they are renamed into their places.
+pub(super) const ASIDE: &str = ".incoming";
+/// From so many files on, one flush of the file system is quicker than a flush of each.
+const MANY: usize = 8;
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub struct FolderArchive {
+    root: Arc<Dir>,
+    path: PathBuf,
+}
+
+impl FolderArchive {
+    /// The archive in this folder, which is made where it is not there.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        let root = Dir::open_ambient_dir(path, ambient_authority())?;
+        root.create_dir_all(ASIDE)?;
+        Ok(Self { root: Arc::new(root), path: path.to_owned() })
+    }
+
+    /// Runs blocking work; its error tells which file it was about.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, SeamError> + Send + 'static,
+    ) -> Result<T, SeamError> {
+        let archive = self.clone();
+        tokio::task::spawn_blocking(move || work(&archive))
+            .await
+            .map_err(|error| SeamError::Unavailable(format!("the archive's work was cut off: {error}")))?
+    }
+
+    fn put_all(&self, files: &[Put]) -> Result<(), SeamError> {
+        let fresh = files.iter().filter(|file| !file.incoming.synced).count();
+        let mut folders = BTreeSet::new();
+        let mut copied = Vec::new();
+        for file in files {
+            let folder = self.folder(&file.location).map_err(|error| self.failed(&file.location, &error))?;
+            let unsynced = self.put_one(&folder, file, fresh <= MANY).map_err(|error| self.failed_put(file, &error))?;
+            copied.extend(unsynced);
+            folders.extend(ancestors(&file.location));
+        }
+        let many = folders.len() > MANY || fresh > MANY;
+        let synced = if many {
+            rustix::fs::syncfs(&*self.root).map_err(io::Error::from)
+        } else {
+            folders.iter().try_for_each(|folder| self.root.open(folder)?.sync_all())
+        };
+        synced.map_err(|error| SeamError::Unavailable(format!("the archive cannot be synced: {error}")))?;
+        // Only now are the copies safe, and their originals may go.
+        for source in copied {
+            let name: &Incoming = source;
+            match name.folder.remove_file(&name.name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let path = name.path.display();
+                    return Err(SeamError::Unavailable(format!("{path} was copied but cannot be removed: {error}")));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts one file in its place. The answer is the original that is still to be removed, where it had to be copied.
+    fn put_one<'a>(&self, folder: &Dir, file: &'a Put, sync: bool) -> io::Result<Option<&'a Incoming>> {
+        let (_, name) = file.location.split();
+        let incoming = &*file.incoming;
+        // A file that is gone from where it was has been taken in already, by a run that was cut off.
+        let taken_in = || match folder.symlink_metadata(name) {
+            Ok(there) if there.is_file() && there.len() == file.size => Ok(None),
+            _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+        };
+        if incoming.identity.is_none() {
+            return taken_in();
+        }
+        if !incoming.synced && sync {
+            incoming.folder.open(&incoming.name)?.sync_all()?;
+        }
+        match rustix::fs::renameat_with(&incoming.folder, &incoming.name, folder, name, RenameFlags::NOREPLACE) {
+            Ok(()) => {
+                let moved = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                if incoming.identity != Some((moved.st_dev, moved.st_ino)) {
+                    // Another file was swapped in between the check and the rename.
+                    rustix::fs::renameat_with(folder, name, &incoming.folder, &incoming.name, RenameFlags::NOREPLACE)?;
+                    return Err(io::Error::other("it was exchanged for another file while it was being moved"));
+                }
+                Ok(None)
+            }
+            Err(Errno::NOENT) => taken_in(),
+            Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS) => self.copy(folder, name, incoming).map(|()| Some(incoming)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Copies a file in from another file system, or on one that knows no rename without overwriting.
+    fn copy(&self, folder: &Dir, name: &str, incoming: &Incoming) -> io::Result<()> {
+        let mut source = incoming.folder.open(&incoming.name)?.into_std();
+        let metadata = source.metadata()?;
+        if incoming.identity != Some((metadata.dev(), metadata.ino())) {
+            return Err(io::Error::other("it was exchanged for another file while it was being moved"));
+        }
+        let aside = self.root.open_dir(ASIDE)?;
+        let temporary = format!("{:016x}", rand::random::<u64>());
+        let copied = (|| {
+            let mut options = OpenOptions::new();
+            let mut copy = aside.open_with(&temporary, options.write(true).create_new(true))?.into_std();
+            io::copy(&mut source, &mut copy)?;
+            copy.set_modified(metadata.modified()?)?;
+            copy.sync_all()?;
+            // A link refuses to overwrite on every file system that has links.
+            match aside.hard_link(&temporary, folder, name) {
+                // The same file, put there by a run that was cut off before it could remove the original.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let mut there = folder.open(name)?.into_std();
+                    if same_contents(&mut aside.open(&temporary)?.into_std(), &mut there)? { Ok(()) } else { Err(error) }
+                }
+                other => other,
+            }
+        })();
+        aside.remove_file(&temporary).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })?;
+        copied
+    }
+
+    fn take_back_all(&self, files: &[Put]) -> Result<(), SeamError> {
+        for file in files {
+            let (below, name) = file.location.split();
+            let folder = match below {
+                None => self.root.try_clone(),
+                Some(below) => self.root.open_dir(below),
+            };
+            let back = folder.and_then(|folder| {
+                let target = &file.incoming;
+                match rustix::fs::renameat_with(&folder, name, &target.folder, &target.name, RenameFlags::NOREPLACE) {
+                    Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS) => {
+                        let mut source = folder.open(name)?.into_std();
+                        let mut options = OpenOptions::new();
+                        options.write(true).create_new(true);
+                        let mut copy = target.folder.open_with(&target.name, &options)?.into_std();
+                        io::copy(&mut source, &mut copy)?;
+                        copy.sync_all()?;
+                        folder.remove_file(name)
+                    }
+                    other => Ok(other?),
+                }
+            });
+            match back {
+                Ok(()) => self.prune(&file.location),
+                // Never put, or given back already.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(self.failed(&file.location, &error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes folders that have become empty, from the lowest up. One that is in use stays, and so do those above it.
+    fn prune(&self, location: &Location) {
+        for folder in ancestors(location).filter(|folder| folder != ".") {
+            if self.root.remove_dir(folder).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The folder of a place, made where it is not there.
+    fn folder(&self, location: &Location) -> io::Result<Dir> {
+        match location.split() {
+            (None, _) => self.root.try_clone(),
+            (Some(folder), _) => match self.root.open_dir(folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.root.create_dir_all(folder)?;
+                    self.root.open_dir(folder)
+                }
+                other => other,
+            },
+        }
+    }
+
+    fn failed_put(&self, file: &Put, error: &io::Error) -> SeamError {
+        let (source, location) = (file.incoming.path.display(), &file.location);
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => SeamError::Refused(format!(
+                "the archive already has a file at {location}, and nothing in it is ever overwritten"
+            )),
+            io::ErrorKind::NotFound => SeamError::Refused(format!("{source} is not there any more")),
+            io::ErrorKind::Other | io::ErrorKind::PermissionDenied => {
+                SeamError::Refused(format!("{source} cannot be moved to {location}: {error}"))
+            }
+            _ => self.failed(location, error),
+        }
+    }
+
+    fn failed(&self, location: &Location, error: &io::Error) -> SeamError {
+        let text = format!("the archive cannot take {location} in {}: {error}", self.path.display());
+        match error.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename | io::ErrorKind::PermissionDenied => {
+                SeamError::Refused(text)
+            }
+            _ => SeamError::Unavailable(text),
+        }
+    }
+}
+
+/// Whether two files have the same bytes.
+fn same_contents(one: &mut File, other: &mut File) -> io::Result<bool> {
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (BufReader::new(one), BufReader::new(other));
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let count = left.len().min(right.len());
+        if count == 0 {
+            return Ok(left.len() == right.len());
+        }
+        if left[..count] != right[..count] {
+            return Ok(false);
+        }
+        one.consume(count);
+        other.consume(count);
+    }
+}
+
+/// The folders above a place, from the lowest up to the archive itself.
+fn ancestors(location: &Location) -> impl Iterator<Item = String> {
+    let path = location.as_str();
+    let ends: Vec<usize> = path.match_indices('/').map(|(end, _)| end).collect();
+    let folders: Vec<String> = ends.into_iter().rev().map(|end| path[..end].to_owned()).collect();
+    folders.into_iter().chain(std::iter::once(".".to_owned()))
+}
+
+#[async_trait]
+impl Archive for FolderArchive {
+    async fn put(&self, files: Vec<Put>) -> Result<(), SeamError> {
+        self.blocking(move |archive| archive.put_all(&files)).await
+    }
+
+    async fn take_back(&self, files: Vec<Put>) -> Result<(), SeamError> {
+        self.blocking(move |archive| archive.take_back_all(&files)).await
+    }
+
+    async fn open(&self, location: &Location) -> Result<tokio::fs::File, SeamError> {
+        let location = location.clone();
+        let file: File = self
+            .blocking(move |archive| match archive.root.open(location.as_str()) {
+                Ok(file) => Ok(file.into_std()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    Err(SeamError::Refused(format!("the archive has no file at {location}")))
+                }
+                Err(error) => Err(archive.failed(&location, &error)),
+            })
+            .await?;
+        Ok(tokio::fs::File::from_std(file))
+    }
+}

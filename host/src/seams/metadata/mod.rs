@@ -1,0 +1,55 @@
+//! Where the metadata of accepted bundles ends up.
+
+mod rules;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::SeamError;
+use crate::db::{Db, NewTransaction, PutTransactionError};
+use crate::model::{Document, FileId, JobId, Timestamp};
+
+/// An accepted bundle's metadata.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// The job, whose id is the transaction's.
+    pub job: JobId,
+    /// Who sent it.
+    pub user: String,
+    /// When it was received.
+    pub received: Timestamp,
+    /// The document.
+    pub document: Arc<Document>,
+    /// The ids of its files, in order.
+    pub file_ids: Vec<FileId>,
+}
+
+/// A metadata store.
+#[async_trait]
+pub trait MetadataStore: Send + Sync {
+    /// Records a transaction. One that is recorded already, just so, is no error.
+    async fn put(&self, transaction: &Transaction) -> Result<(), SeamError>;
+}
+
+/// The gate's own tables, with the rules that Pacifica's metadata service has.
+#[derive(Clone)]
+pub struct TableMetadata(pub Db);
+
+#[async_trait]
+impl MetadataStore for TableMetadata {
+    async fn put(&self, transaction: &Transaction) -> Result<(), SeamError> {
+        rules::check(&transaction.document).map_err(SeamError::Refused)?;
+        let new = NewTransaction {
+            job: transaction.job,
+            user: &transaction.user,
+            received: transaction.received,
+            document: &transaction.document,
+            file_ids: &transaction.file_ids,
+        };
+        self.0.put_transaction(&new).await.map_err(|error| match error {
+            PutTransactionError::Db(error) => error.into(),
+            error => SeamError::Refused(error.to_string()),
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! A tar, taken apart while it arrives.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::rc::Rc;
+
+use tar::EntryType;
+
+use super::manifest::{Fault, Ignored, Manifest, Member};
+use super::{METADATA, body::BodyError};
+use crate::model::{BundlePath, Document, HashKind};
+
+/// What a bundle may have at most.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberLimits {
+    /// Bytes of metadata.txt.
+    pub metadata: u64,
+    /// Members of all kinds.
+    pub members: u64,
+}
+
+/// A header with its extensions (long names, pax records) has at most this many bytes. The tar crate keeps them in
+/// memory, so a header that claims more must not be read.
+const HEADER_BYTES: u64 = 1 << 20;
+/// Read and written at once.
+const BUFFER: usize = 256 << 10;
+/// Ignored members that are listed by name.
+const LISTED: usize = 1_000;
+
+/// A reader that counts, and refuses to read more than it was allotted.
+struct Allotted<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+    read: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Allotted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.read.set(self.read.get() + count as u64);
+        match self.left.get().checked_sub(count as u64) {
+            Some(left) => self.left.set(left),
+            None => return Err(io::Error::new(io::ErrorKind::InvalidData, "a member's header is too long")),
+        }
+        Ok(count)
+    }
+}
+
+/// How a member could not be received.
+enum Stop {
+    /// The tar is at fault: noted in the manifest.
+    Tar(String),
+    /// The client or the disk is.
+    Io(io::Error),
+}
+
+/// Reads a tar to its end or to its first fault, which is noted in the manifest. The error is the client's or the
+/// disk's.
+pub(super) fn receive(folder: &Path, limits: &MemberLimits, body: impl Read) -> io::Result<Manifest> {
+    let (left, read) = (Rc::new(Cell::new(u64::MAX)), Rc::new(Cell::new(0)));
+    let mut archive = tar::Archive::new(Allotted { inner: body, left: left.clone(), read: read.clone() });
+    let mut receiver = Receiver {
+        folder,
+        limits,
+        manifest: Manifest::default(),
+        seen: 0,
+        hash_kinds: HashMap::new(),
+        by_path: HashMap::new(),
+        buffer: vec![0; BUFFER],
+    };
+    let stopped = receiver.all(&mut archive, &left);
+    let Receiver { mut manifest, seen, .. } = receiver;
+    match stopped {
+        Ok(()) if read.get() == 0 => manifest.fault = Some(Fault::NoTar("the bundle is empty".to_owned())),
+        Ok(()) => {}
+        Err(Stop::Io(error)) => return Err(error),
+        Err(Stop::Tar(what)) if seen == 0 => manifest.fault = Some(Fault::NoTar(what)),
+        Err(Stop::Tar(what)) => manifest.fault = Some(Fault::Broken(format!("{what}, after {seen} members"))),
+    }
+    Ok(manifest)
+}
+
+struct Receiver<'a> {
+    folder: &'a Path,
+    limits: &'a MemberLimits,
+    manifest: Manifest,
+    /// Members of all kinds.
+    seen: u64,
+    /// What metadata.txt says of hash functions, where it came before the data.
+    hash_kinds: HashMap<BundlePath, HashKind>,
+    /// Places in the manifest.
+    by_path: HashMap<BundlePath, usize>,
+    buffer: Vec<u8>,
+}
+
+impl Receiver<'_> {
+    fn all<R: Read>(&mut self, archive: &mut tar::Archive<R>, left: &Cell<u64>) -> Result<(), Stop> {
+        let mut entries = archive.entries().map_err(of_tar)?;
+        loop {
+            left.set(HEADER_BYTES);
+            let Some(entry) = entries.next() else { return Ok(()) };
+            let mut entry = entry.map_err(of_tar)?;
+            left.set(u64::MAX);
+            self.seen += 1;
+            if self.seen > self.limits.members {
+                return Err(Stop::Tar(format!("it has more than {} members", self.limits.members)));
+            }
+            self.one(&mut entry)?;
+            // Whatever is left of it must not count as the next one's header.
+            self.skip(&mut entry)?;
+        }
+    }
+
+    fn one<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<(), Stop> {
+        let bytes = entry.path_bytes().into_owned();
+        let kind = entry.header().entry_type();
+        // Tars of the oldest kind know folders by the slash alone.
+        if kind == EntryType::Directory || kind == EntryType::XGlobalHeader || bytes.ends_with(b"/") {
+            return Ok(());
+        }
+        if kind == EntryType::GNUSparse {
+            // Its holes would have to be read through to get past it, and they may be of any size.
+            return Err(Stop::Tar("it has a sparse member; send files whole".to_owned()));
+        }
+        let Ok(path) = String::from_utf8(bytes) else {
+            return self.ignore(&String::from_utf8_lossy(&entry.path_bytes()), "its name is not UTF-8");
+        };
+        if let Some(reason) = refused(kind) {
+            return self.ignore(&path, reason);
+        }
+        if path.trim_start_matches("./") == METADATA {
+            return self.metadata(entry);
+        }
+        match BundlePath::of_member(&path) {
+            Ok(Some(member)) => self.data(entry, member),
+            Ok(None) => self.ignore(&path, "it is neither metadata.txt nor below data/"),
+            Err(error) => self.ignore(&path, &error.to_string()),
+        }
+    }
+
+    fn ignore(&mut self, path: &str, reason: &str) -> Result<(), Stop> {
+        if self.manifest.ignored.len() < LISTED {
+            self.manifest.ignored.push(Ignored { path: path.to_owned(), reason: reason.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn metadata<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<(), Stop> {
+        let (size, most) = (entry.size(), self.limits.metadata);
+        let fault = if self.manifest.metadata {
+            Some("the bundle has metadata.txt twice, and which one counts cannot be known".to_owned())
+        } else if size > most {
+            Some(format!("metadata.txt has {size} bytes; this site takes at most {most}"))
+        } else {
+            None
+        };
+        if fault.is_some() {
+            self.manifest.fault = fault.map(Fault::Metadata);
+            return Ok(());
+        }
+        let mut document = Vec::new();
+        read_whole(entry, &mut document)?;
+        std::fs::write(self.folder.join(METADATA), &document).map_err(Stop::Io)?;
+        self.manifest.metadata = true;
+        // Only to know which hash functions the data will want; what is wrong with it is a task's to say.
+        if let Ok(document) = Document::parse(document) {
+            let kinds = document.files().iter().filter_map(|file| {
+                let kind: HashKind = file.hash_type.parse().ok()?;
+                Some((file.path.clone().ok()?, kind))
+            });
+            self.hash_kinds = kinds.filter(|(_, kind)| *kind != HashKind::default()).collect();
+        }
+        Ok(())
+    }
+
+    fn data<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, path: BundlePath) -> Result<(), Stop> {
+        let kind = self.hash_kinds.get(&path).copied().unwrap_or_default();
+        // A path that comes again replaces what came before, as it would where a tar is unpacked.
+        let place = self.by_path.get(&path).copied();
+        let number = place.unwrap_or(self.manifest.members.len());
+        let number = u32::try_from(number).map_err(|_| Stop::Tar("it has too many members".to_owned()))?;
+        let mut file = create(&self.folder.join(number.to_string())).map_err(Stop::Io)?;
+        let mut hasher = kind.hasher();
+        let mut size = 0;
+        loop {
+            let count = read_some(entry, &mut self.buffer)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(&self.buffer[..count]);
+            file.write_all(&self.buffer[..count]).map_err(Stop::Io)?;
+            size += count as u64;
+        }
+        if size != entry.size() {
+            return Err(Stop::Tar(format!("it ends in the middle of data/{path}")));
+        }
+        let member = Member { path: path.clone(), number, size, digest: hasher.finish() };
+        match place {
+            Some(place) => self.manifest.members[place] = member,
+            None => {
+                self.by_path.insert(path, self.manifest.members.len());
+                self.manifest.members.push(member);
+            }
+        }
+        Ok(())
+    }
+
+    fn skip<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<(), Stop> {
+        while read_some(entry, &mut self.buffer)? > 0 {}
+        Ok(())
+    }
+}
+
+/// Why members of this kind are not taken.
+fn refused(kind: EntryType) -> Option<&'static str> {
+    match kind {
+        EntryType::Regular | EntryType::Continuous => None,
+        EntryType::Symlink | EntryType::Link => Some("it is a link; send the file itself"),
+        EntryType::Char | EntryType::Block | EntryType::Fifo => Some("it is a device, not a file"),
+        _ => Some("it is not a regular file"),
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(path)
+}
+
+fn read_some(entry: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Stop> {
+    loop {
+        match entry.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map_err(of_tar),
+        }
+    }
+}
+
+fn read_whole<R: Read>(entry: &mut tar::Entry<'_, R>, into: &mut Vec<u8>) -> Result<(), Stop> {
+    entry.read_to_end(into).map_err(of_tar)?;
+    if into.len() as u64 == entry.size() {
+        Ok(())
+    } else {
+        Err(Stop::Tar("it ends in the middle of metadata.txt".to_owned()))
+    }
+}
+
+/// An error that came through the tar crate: the client's, or the tar's own.
+fn of_tar(error: io::Error) -> Stop {
+    // The crate wraps an error in one of its own, with the first as its cause.
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(inner) = cause {
+        if let Some(body) = inner.downcast_ref::<BodyError>() {
+            return Stop::Io(io::Error::other(body.clone()));
+        }
+        if let Some(io) = inner.downcast_ref::<io::Error>()
+            && let Some(body) = io.get_ref().and_then(|inner| inner.downcast_ref::<BodyError>())
+        {
+            return Stop::Io(io::Error::other(body.clone()));
+        }
+        cause = inner.source();
+    }
+    Stop::Tar(format!("the tar cannot be read: {error}"))
+}
