@@ -47,10 +47,10 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
             (parts.db.clone(), parts.owner.clone(), settings.worker.lease, renewing.clone());
         tokio::spawn(async move { held.renew(db, owner, lease, renewing).await })
     };
+    let (book, following) = (parts.policy.clone(), stop.clone());
+    tasks.spawn(async move { book.follow(following).await });
     if roles.worker {
-        let pipeline = parts.pipeline(&settings, cut.clone()).await?;
-        let (book, following) = (pipeline.policy.clone(), stop.clone());
-        tasks.spawn(async move { book.follow(following).await });
+        let pipeline = parts.pipeline(&settings, cut.clone())?;
         let sweeper = Sweeper {
             pipeline: pipeline.clone(),
             concurrency: settings.worker.concurrency,
@@ -102,6 +102,7 @@ struct Parts {
     spool: Spool,
     archive: Arc<dyn Archive>,
     queue: Queue,
+    policy: Arc<PolicyBook>,
     held: Arc<Held>,
     /// This process in the eyes of the others: no two ever have the same.
     owner: Arc<str>,
@@ -112,7 +113,7 @@ impl Parts {
         let data = &settings.data;
         std::fs::create_dir_all(data)
             .with_context(|| format!("the data folder {} cannot be made; --data names it", data.display()))?;
-        let db = Db::open(&settings.database, true).await.context("the database cannot be opened")?;
+        let db = open_database(settings).await?;
         for migration in db.sync(Timestamp::now()).await.context("the database's schema cannot be brought up to date")? {
             tracing::info!(migration, "the database's schema was brought up to date");
         }
@@ -129,26 +130,26 @@ impl Parts {
         let queue = Queue::open(&settings.queue).await?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = format!("{host}/{}/{:08x}", std::process::id(), rand::random::<u32>());
-        Ok(Self { db, spool, archive, queue, held: Arc::default(), owner: owner.into() })
+        let sandbox = Sandbox::new(settings.sandbox.threads, &settings.sandbox.cache)?;
+        let registry = Arc::new(Registry::new(sandbox, db.clone(), settings.policy.plugins.clone()));
+        let file = settings.policy.file.as_deref();
+        let policy = PolicyBook::open(db.clone(), registry, file, &settings.move_roots).await?;
+        let policy = Arc::new(policy);
+        Ok(Self { db, spool, archive, queue, policy, held: Arc::default(), owner: owner.into() })
     }
 
-    async fn pipeline(&self, settings: &Settings, stop: CancellationToken) -> anyhow::Result<Pipeline> {
+    fn pipeline(&self, settings: &Settings, stop: CancellationToken) -> anyhow::Result<Pipeline> {
         for root in settings.move_roots.iter().filter(|root| root.starts_with(&settings.data)) {
             // The default root is the gate's own folder; all others are the admin's to make.
             std::fs::create_dir_all(root).with_context(|| format!("{} cannot be made", root.display()))?;
         }
         let sources = Sources::open(&settings.move_roots)?;
-        let sandbox = Sandbox::new(settings.sandbox.threads, &settings.sandbox.cache)?;
-        let registry = Arc::new(Registry::new(sandbox, self.db.clone()));
-        registry.import(&settings.policy.plugins).await?;
-        let file = settings.policy.file.as_deref();
-        let policy = PolicyBook::open(self.db.clone(), registry, file, &settings.move_roots).await?;
         Ok(Pipeline {
             db: self.db.clone(),
             spool: self.spool.clone(),
             archive: self.archive.clone(),
             metadata: Arc::new(TableMetadata(self.db.clone())),
-            policy: Arc::new(policy),
+            policy: self.policy.clone(),
             sources: Arc::new(sources),
             wake: Arc::new(self.queue.clone()),
             owner: self.owner.clone(),
@@ -176,6 +177,22 @@ impl Parts {
             settings: Arc::new(settings.http.clone()),
             max_document: settings.spool.max_metadata,
             uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),
+        }
+    }
+}
+
+/// Opens the database, waiting for one that does not answer yet: services that start together need it.
+async fn open_database(settings: &Settings) -> anyhow::Result<Db> {
+    let mut attempts = settings.connect.attempts.max(1);
+    loop {
+        match Db::open(&settings.database, true).await {
+            Ok(db) => return Ok(db),
+            Err(error) if error.is_temporary() && attempts > 1 => {
+                tracing::warn!(%error, "waiting for the database");
+                attempts -= 1;
+                tokio::time::sleep(settings.connect.wait).await;
+            }
+            Err(error) => return Err(error).context("the database cannot be opened"),
         }
     }
 }

@@ -1,6 +1,34 @@
 //! Sluice: an ingest gate for scientific data.
+//!
+//! Uploaders send bundles over HTTP. Each bundle passes the rules of its site, WebAssembly components that the
+//! facility's own people write, before anything of it reaches the archive. The core knows nothing of any site.
+//!
+//! # The path of a bundle
+//!
+//! `POST /upload` → [`http`] takes the body → [`ingest::Intake`] makes the job's row and feeds the [`spool`], which takes
+//! the tar apart while it arrives → commit → [`queue`] wakes a worker → [`ingest::Pipeline`] claims the job and walks its
+//! tasks: open the tar, load the metadata, have the [`policy`] judge it (each rule a call into [`plugin`]), put the files
+//! into the archive and the metadata into its store, both behind [`seams`].
+//!
+//! # The rooms, from the top down; each knows only those below it
+//!
+//! | room | owns |
+//! |---|---|
+//! | [`cli`] | the command line, and all that is printed |
+//! | [`app`] | the rooms wired together, started, and stopped in order |
+//! | [`http`] | the calls: Pacifica's and the API |
+//! | [`queue`] | wake-ups; the only room that knows apalis |
+//! | [`ingest`] | the way of a bundle: intake, pipeline, sweeper |
+//! | [`policy`] | rules, revisions, review |
+//! | [`plugin`] | the sandbox; the only room that knows wasmtime |
+//! | [`seams`] | archive, metadata store, ids: what a site can exchange |
+//! | [`spool`] | bundles on disk until the archive has them |
+//! | [`db`] | jobs, leases, places, metadata, revisions; the only SQL |
+//! | [`config`] | settings from flags, environment and file |
+//! | [`model`] | the words: jobs, tasks, documents, digests, reports |
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod http;

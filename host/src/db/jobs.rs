@@ -150,7 +150,7 @@ impl Db {
         let mut session = self.begin(Durability::Durable).await?;
         let touched = session
             .execute(
-                "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3, percent = 100,
+                "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3,
                      bytes = $4, files = $5, lease_owner = NULL, lease_until = NULL
                  WHERE id = $1 AND lease_owner = $2 AND stage = 'receiving'",
                 args![id, owner, now, whole(bytes), whole(files)],

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -18,16 +18,16 @@ const RETRY_SECONDS: &str = "5";
 pub(super) struct LegacyError {
     status: StatusCode,
     message: String,
-    headers: HeaderMap,
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl LegacyError {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), headers: HeaderMap::new() }
+        Self { status, message: message.into(), header: None }
     }
 
     pub(super) fn with(mut self, header: HeaderName, value: &'static str) -> Self {
-        self.headers.insert(header, HeaderValue::from_static(value));
+        self.header = Some((header, value));
         self
     }
 
@@ -52,7 +52,11 @@ impl IntoResponse for LegacyError {
             traceback: "",
             version: env!("CARGO_PKG_VERSION"),
         };
-        (self.status, self.headers, Json(wire)).into_response()
+        let mut response = (self.status, Json(wire)).into_response();
+        if let Some((header, value)) = self.header {
+            response.headers_mut().insert(header, HeaderValue::from_static(value));
+        }
+        response
     }
 }
 

@@ -2,7 +2,7 @@
 //! always be run again.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Context, bail};
@@ -18,8 +18,8 @@ pub struct Registry {
     db: Db,
     /// Those in use. A plugin that no snapshot holds any more is freed.
     loaded: Mutex<HashMap<String, Weak<Plugin>>>,
-    /// What names stand for in the plugin folders, which go before what the database has.
-    folders: Mutex<HashMap<String, Vec<(String, String)>>>,
+    /// Where components lie as `NAME.wasm`. They go before what the database has under the same name.
+    folders: Vec<PathBuf>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -29,23 +29,30 @@ impl std::fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// The plugins of this database.
-    pub fn new(sandbox: Sandbox, db: Db) -> Self {
-        Self { sandbox, db, loaded: Mutex::default(), folders: Mutex::default() }
+    /// The plugins of this database and of these folders. A component of a folder is looked at when a rule names it.
+    pub fn new(sandbox: Sandbox, db: Db, folders: Vec<PathBuf>) -> Self {
+        Self { sandbox, db, loaded: Mutex::default(), folders }
     }
 
-    /// Takes up every `*.wasm` of these folders, those that are new. The error names the file.
-    pub async fn import(&self, folders: &[PathBuf]) -> anyhow::Result<()> {
-        for folder in folders {
-            for path in components(folder)? {
-                let bytes = tokio::fs::read(&path).await;
-                let wasm: Arc<[u8]> = bytes.with_context(|| format!("{} cannot be read", path.display()))?.into();
-                let info = self.add(wasm).await.with_context(|| format!("{} is no plugin", path.display()))?;
-                let mut names = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-                names.entry(info.name).or_default().push((info.version, info.digest));
-            }
+    /// Takes up `NAME.wasm` from the first folder that has it.
+    async fn import(&self, name: &str) -> anyhow::Result<Option<PluginInfo>> {
+        // A name that is more than a name must not lead out of the folders.
+        if name.contains(['/', '\0']) {
+            return Ok(None);
         }
-        Ok(())
+        for folder in &self.folders {
+            let path = folder.join(format!("{name}.wasm"));
+            let wasm = match tokio::fs::read(&path).await {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                other => other.with_context(|| format!("{} cannot be read", path.display()))?,
+            };
+            let info = self.add(wasm.into()).await.with_context(|| format!("{} is no plugin", path.display()))?;
+            if info.name != name {
+                bail!("{} calls itself {:?}; a file must have its plugin's name", path.display(), info.name);
+            }
+            return Ok(Some(info));
+        }
+        Ok(None)
     }
 
     /// Checks a component and keeps it. One that is kept already is no error.
@@ -82,26 +89,23 @@ impl Registry {
             Some((name, version)) => (name, Some(version)),
             None => (reference, None),
         };
-        let in_folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        let mut known = in_folders.unwrap_or_default();
-        known.retain(|(known, _)| version.is_none_or(|version| version == known));
-        if known.is_empty() {
-            let mut records = self.db.plugins().await?;
-            // Oldest first, so that of two with one version the newer wins below.
-            records.sort_by_key(|record| record.added);
-            let fits = |record: &PluginRecord| {
-                record.name == name && version.is_none_or(|version| version == record.version)
-            };
-            known = records.into_iter().filter(fits).map(|record| (record.version, record.digest)).collect();
+        let fits = |known: &str| version.is_none_or(|version| version == known);
+        if let Some(info) = self.import(name).await?.filter(|info| fits(&info.version)) {
+            return Ok(info.digest);
         }
-        match known.into_iter().max_by_key(|(version, _)| version_key(version)) {
-            Some((_, digest)) => Ok(digest),
+        let mut known = self.db.plugins().await?;
+        known.retain(|record| record.name == name && fits(&record.version));
+        // Of two with one version the newer wins.
+        match known.into_iter().max_by_key(|record| (version_key(&record.version), record.added)) {
+            Some(record) => Ok(record.digest),
             None => {
                 let mut names: Vec<_> = self.db.plugins().await?.into_iter().map(|record| record.name).collect();
                 names.sort();
                 names.dedup();
                 let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                bail!("there is no plugin {reference:?}; known are {known}")
+                let folders: Vec<_> = self.folders.iter().map(|folder| folder.display().to_string()).collect();
+                let looked = if folders.is_empty() { "there is none".to_owned() } else { folders.join(", ") };
+                bail!("there is no plugin {reference:?}; known are: {known}; plugin folders: {looked}")
             }
         }
     }
@@ -132,18 +136,6 @@ fn version_key(version: &str) -> (bool, [u64; 3], String) {
         [Ok(major), Ok(minor), Ok(patch)] => (true, [major, minor, patch], version.to_owned()),
         _ => (false, [0; 3], version.to_owned()),
     }
-}
-
-/// The components of a folder, by name. A folder that is not there has none.
-fn components(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.with_context(|| format!("the plugin folder {} cannot be read", folder.display()))?,
-    };
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
-    paths.sort();
-    Ok(paths)
 }
 
 fn info_of(record: PluginRecord) -> anyhow::Result<PluginInfo> {

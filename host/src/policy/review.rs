@@ -1,5 +1,6 @@
 //! All rules in scope over one bundle.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -7,9 +8,10 @@ use futures::future::join_all;
 use super::document::OnFailure;
 use super::snapshot::{ActiveRule, Snapshot};
 use crate::model::{
-    Failure, Finding, JobId, Mode, Outcome, Report, Revision, RuleReport, Severity, explain_findings,
+    Failure, FailureKind, Finding, JobId, Mode, Outcome, Report, Revision, RuleReport, Severity, explain_findings,
 };
 use crate::plugin::{Bundle, Placement, Plan, PluginKind};
+use crate::seams::archive::Location;
 
 /// What the policy says of a bundle.
 #[derive(Debug)]
@@ -124,10 +126,14 @@ async fn plan(snapshot: &Snapshot, bundle: &Arc<Bundle>) -> (Vec<Option<RuleRepo
         let mut report = entry(rule, Outcome::Passed);
         report.duration_us = u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX);
         match result.answer {
-            Ok(Plan::Place(placed)) if !shadow => {
-                (decided, places) = (true, Some(placed));
-            }
-            Ok(Plan::Place(_)) => {}
+            Ok(Plan::Place(placed)) => match lawful(&placed, bundle.document.files().len()) {
+                Ok(()) if shadow => {}
+                Ok(()) => (decided, places) = (true, Some(placed)),
+                Err(what) => {
+                    decided |= !shadow && rule.rule.on_failure == OnFailure::Reject;
+                    failed(&mut report, Failure { kind: FailureKind::Other, message: what });
+                }
+            },
             Ok(Plan::Refuse(findings)) => {
                 decided |= !shadow;
                 found(&mut report, findings);
@@ -142,6 +148,43 @@ async fn plan(snapshot: &Snapshot, bundle: &Arc<Bundle>) -> (Vec<Option<RuleRepo
         *slot = Some(report);
     }
     (reports, places)
+}
+
+/// The core's own law for places, whatever a mover says: one for each file, inside the archive, no two the same.
+fn lawful(places: &[Placement], files: usize) -> Result<(), String> {
+    let mut placed = vec![false; files];
+    let mut taken = HashSet::with_capacity(places.len());
+    for place in places {
+        let location = Location::new(&place.path).map_err(|error| error.to_string())?;
+        match placed.get_mut(place.file) {
+            None => return Err(format!("it placed file number {}, and there are {files}", place.file)),
+            Some(true) => return Err(format!("it placed file number {} twice", place.file)),
+            Some(placed) => *placed = true,
+        }
+        if let Some(taken) = taken.replace(location) {
+            return Err(format!("it placed two files at {taken}"));
+        }
+    }
+    match placed.iter().position(|placed| !placed) {
+        Some(file) => Err(format!("it left file number {file} without a place")),
+        None => inside_a_file(&taken),
+    }
+}
+
+/// A place below another file's place: that file would have to be a folder.
+fn inside_a_file(places: &HashSet<Location>) -> Result<(), String> {
+    for place in places {
+        let path = place.as_str();
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        for folder in folders {
+            if let Ok(folder) = Location::new(folder)
+                && places.contains(&folder)
+            {
+                return Err(format!("it placed a file at {folder} and another one below it, at {path}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn entry(rule: &ActiveRule, outcome: Outcome) -> RuleReport {

@@ -19,7 +19,7 @@ pub(super) fn document(move_roots: &[PathBuf]) -> Result<PolicyDocument, serde_j
             {
                 "name": "required-keys",
                 "plugin": "required-keys",
-                "config": { "transaction": ["submitter", "project", "instrument"] },
+                "config": { "transaction": { "submitter": {}, "project": {}, "instrument": {} } },
             },
             {
                 "name": "pacifica-relations",

@@ -264,3 +264,98 @@ fn of_tar(error: io::Error) -> Stop {
     }
     Stop::Tar(format!("the tar cannot be read: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: MemberLimits = MemberLimits { metadata: 1 << 20, members: 100 };
+
+    fn received(tar: &[u8]) -> (tempfile::TempDir, Manifest) {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = receive(folder.path(), &LIMITS, tar).unwrap();
+        (folder, manifest)
+    }
+
+    fn header(path: &str, kind: EntryType, size: u64) -> tar::Header {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(path).unwrap();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_cksum();
+        header
+    }
+
+    #[test]
+    fn members_are_written_under_numbers_and_hashed_on_the_way() {
+        let mut tar = tar::Builder::new(Vec::new());
+        tar.append(&header("data/a/x", EntryType::Regular, 3), &b"abc"[..]).unwrap();
+        tar.append(&header("metadata.txt", EntryType::Regular, 2), &b"[]"[..]).unwrap();
+        let (folder, manifest) = received(&tar.into_inner().unwrap());
+        let [member] = &manifest.members[..] else { panic!("one member") };
+        assert_eq!((member.path.as_str(), member.size), ("a/x", 3));
+        assert_eq!(member.digest.to_string(), "sha1:a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(std::fs::read(folder.path().join("0")).unwrap(), b"abc");
+        assert!(manifest.metadata && manifest.fault.is_none());
+    }
+
+    #[test]
+    fn metadata_that_comes_first_chooses_the_hash_functions() {
+        let rows = br#"[{"destinationTable": "Files", "name": "x", "subdir": "a", "hashtype": "md5"}]"#;
+        let mut tar = tar::Builder::new(Vec::new());
+        tar.append(&header("metadata.txt", EntryType::Regular, rows.len() as u64), &rows[..]).unwrap();
+        tar.append(&header("data/a/x", EntryType::Regular, 3), &b"abc"[..]).unwrap();
+        let (_folder, manifest) = received(&tar.into_inner().unwrap());
+        assert_eq!(manifest.members[0].digest.to_string(), "md5:900150983cd24fb0d6963f7d28e17f72");
+    }
+
+    #[test]
+    fn a_header_that_claims_gigabytes_is_not_read_into_memory() {
+        let mut tar = header("././@LongLink", EntryType::GNULongName, 8 << 30).as_bytes().to_vec();
+        tar.resize(4 << 20, b'x');
+        let (_folder, manifest) = received(&tar);
+        let Some(Fault::NoTar(what)) = manifest.fault else { panic!("a fault: {:?}", manifest.fault) };
+        assert!(what.contains("header is too long"), "{what}");
+    }
+
+    #[test]
+    fn more_members_than_are_taken_are_a_fault() {
+        let mut tar = tar::Builder::new(Vec::new());
+        for number in 0..=LIMITS.members {
+            tar.append(&header(&format!("data/{number}"), EntryType::Regular, 0), io::empty()).unwrap();
+        }
+        let (_folder, manifest) = received(&tar.into_inner().unwrap());
+        assert!(matches!(manifest.fault, Some(Fault::Broken(what)) if what.contains("more than 100 members")));
+    }
+
+    #[test]
+    fn a_client_that_goes_away_is_no_fault_of_the_tar() {
+        struct Gone(io::Cursor<Vec<u8>>);
+        impl Read for Gone {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                match self.0.read(buffer)? {
+                    0 => Err(io::Error::other(BodyError::Lost("reset".to_owned()))),
+                    count => Ok(count),
+                }
+            }
+        }
+        let mut tar = header("data/x", EntryType::Regular, 4 << 10).as_bytes().to_vec();
+        tar.extend([0; 1_000]);
+        let folder = tempfile::tempdir().unwrap();
+        let error = receive(folder.path(), &LIMITS, Gone(io::Cursor::new(tar))).unwrap_err();
+        assert!(matches!(error.downcast::<BodyError>(), Ok(BodyError::Lost(_))));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_receiver_fail_or_write_outside_its_folder(bytes: Vec<u8>, at in 0_usize..1_024) {
+            let mut tar = header("data/x", EntryType::Regular, 8).as_bytes().to_vec();
+            tar.extend(b"12345678");
+            tar.resize(1_024, 0);
+            tar.splice(at.min(tar.len()).., bytes);
+            let (folder, manifest) = received(&tar);
+            let written = std::fs::read_dir(folder.path()).unwrap().count();
+            proptest::prop_assert!(written <= manifest.members.len() + 2);
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::super::Site;
 use super::super::problem::Problem;
 use super::id;
 use crate::db::{JobFilter, StoredFile, StoredTransaction};
-use crate::model::{Job, JobId, JobKind, KeyValue, Stage, State as JobState};
+use crate::model::{FileId, Job, JobId, JobKind, KeyValue, Stage, State as JobState};
 
 /// Jobs on a page, where nothing else is asked for, and at most.
 const PAGE: u32 = 50;
@@ -84,9 +84,7 @@ struct Files {
 /// A file of a job.
 #[derive(Serialize)]
 struct FileView {
-    id: crate::model::FileId,
-    /// Below `data/`.
-    path: String,
+    id: FileId,
     #[serde(flatten)]
     file: StoredFile,
 }
@@ -146,6 +144,6 @@ pub(in crate::http) async fn report(State(site): State<Site>, Path(text): Path<S
 pub(in crate::http) async fn files(State(site): State<Site>, Path(text): Path<String>) -> Result<Response, Problem> {
     let job = known(&site, &text).await?;
     let stored = site.db.transaction(job.id).await?.map(|transaction| transaction.files).unwrap_or_default();
-    let view = |file: StoredFile| FileView { id: file.id, path: file.path.clone(), file };
+    let view = |file: StoredFile| FileView { id: file.id, file };
     Ok(Json(Files { files: stored.into_iter().map(view).collect() }).into_response())
 }

@@ -20,7 +20,7 @@ use super::incoming::Incoming;
 use super::{Archive, Location, Put, SeamError};
 
 /// Where files from other file systems are written before they are renamed into their places.
-pub(super) const ASIDE: &str = ".incoming";
+pub(crate) const ASIDE: &str = ".incoming";
 /// From so many files on, one flush of the file system is quicker than a flush of each.
 const MANY: usize = 8;
 
@@ -275,5 +275,99 @@ impl Archive for FolderArchive {
             })
             .await?;
         Ok(tokio::fs::File::from_std(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Origin;
+    use super::*;
+
+    struct Site {
+        _folder: tempfile::TempDir,
+        archive: FolderArchive,
+        source: PathBuf,
+        target: PathBuf,
+    }
+
+    fn site() -> Site {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, target) = (folder.path().join("source"), folder.path().join("archive"));
+        std::fs::create_dir(&source).unwrap();
+        let archive = FolderArchive::open(&target).unwrap();
+        Site { archive, source, target, _folder: folder }
+    }
+
+    impl Site {
+        fn file(&self, name: &str, contents: &str, location: &str) -> Put {
+            std::fs::write(self.source.join(name), contents).unwrap();
+            let (incoming, _) = Origin::open(&self.source).unwrap().find(Path::new(name), false).unwrap();
+            let location = Location::new(location).unwrap();
+            Put { incoming: Arc::new(incoming), location, size: contents.len() as u64 }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_put_in_its_place_and_given_back() {
+        let site = site();
+        let put = site.file("x", "abc", "a/b/x");
+        site.archive.put(vec![put.clone()]).await.unwrap();
+        assert_eq!(std::fs::read_to_string(site.target.join("a/b/x")).unwrap(), "abc");
+        assert!(!site.source.join("x").exists());
+        // Cut off and done again, it finds its work done.
+        site.archive.put(vec![put.clone()]).await.unwrap();
+
+        site.archive.take_back(vec![put.clone()]).await.unwrap();
+        assert_eq!(std::fs::read_to_string(site.source.join("x")).unwrap(), "abc");
+        assert!(!site.target.join("a").exists(), "folders that have become empty are removed");
+        site.archive.take_back(vec![put]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_ever_overwritten() {
+        let site = site();
+        site.archive.put(vec![site.file("x", "first", "x")]).await.unwrap();
+        let error = site.archive.put(vec![site.file("y", "second", "x")]).await.unwrap_err();
+        assert!(matches!(&error, SeamError::Refused(why) if why.contains("already has a file at x")), "{error}");
+        assert_eq!(std::fs::read_to_string(site.target.join("x")).unwrap(), "first");
+        assert_eq!(std::fs::read_to_string(site.source.join("y")).unwrap(), "second");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_swapped_after_the_check_is_not_taken() {
+        let site = site();
+        let put = site.file("x", "checked", "x");
+        std::fs::write(site.source.join("other"), "swapped").unwrap();
+        std::fs::rename(site.source.join("other"), site.source.join("x")).unwrap();
+        let error = site.archive.put(vec![put]).await.unwrap_err();
+        assert!(matches!(&error, SeamError::Refused(why) if why.contains("exchanged")), "{error}");
+        assert!(!site.target.join("x").exists());
+        assert_eq!(std::fs::read_to_string(site.source.join("x")).unwrap(), "swapped");
+    }
+
+    #[test]
+    fn a_copy_cut_off_before_its_original_was_removed_is_recognised() {
+        let site = site();
+        let put = site.file("x", "abc", "x");
+        let folder = site.archive.folder(&put.location).unwrap();
+        site.archive.copy(&folder, "x", &put.incoming).unwrap();
+        site.archive.copy(&folder, "x", &put.incoming).unwrap();
+        std::fs::write(site.target.join("x"), "xyz").unwrap();
+        let error = site.archive.copy(&folder, "x", &put.incoming).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_dir(site.target.join(ASIDE)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn no_link_leads_out_of_an_origin() {
+        let site = site();
+        let outside = site.target.join("secret");
+        std::fs::write(&outside, "secret").unwrap();
+        std::os::unix::fs::symlink(&outside, site.source.join("link")).unwrap();
+        std::os::unix::fs::symlink(&site.target, site.source.join("folder")).unwrap();
+        let origin = Origin::open(&site.source).unwrap();
+        for path in ["link", "folder/secret", "../archive/secret"] {
+            assert!(origin.find(Path::new(path), false).is_err(), "{path}");
+        }
     }
 }

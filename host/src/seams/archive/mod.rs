@@ -13,6 +13,7 @@ use async_trait::async_trait;
 
 use super::SeamError;
 
+pub(crate) use folder::ASIDE;
 pub use folder::FolderArchive;
 pub use incoming::{Incoming, Origin};
 pub use location::{Location, LocationError};

@@ -1,0 +1,178 @@
+//! The command line: one file per noun, one that prints, one that says how a command ends.
+
+mod archive;
+mod db;
+mod doctor;
+mod exit;
+mod job;
+mod logging;
+mod plugin;
+mod print;
+mod serve;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::config::{self, Flags, Mistakes, Settings, Surroundings};
+use crate::db::{Db, SchemaState};
+use exit::Failure;
+use print::Printer;
+
+pub use exit::Exit;
+
+/// An ingest gate for scientific data.
+///
+/// Uploaders send bundles over HTTP; each passes the rules of the site before anything reaches the archive.
+#[derive(Parser)]
+#[command(name = "sluice", version, max_term_width = 120, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON instead of text
+    #[arg(long, global = true, help_heading = "Output")]
+    json: bool,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+const EXIT_CODES: &str = "\
+Settings come from flags, then the environment, then sluice.toml, then defaults.
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 refused, 5 something does not answer.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Receive bundles and work them off
+    Serve(serve::Serve),
+    /// Work bundles off that other processes receive
+    Worker,
+    /// Look at jobs and change them
+    #[command(subcommand)]
+    Job(job::Command),
+    /// The database's schema
+    #[command(subcommand)]
+    Db(db::Command),
+    /// The accepted files
+    #[command(subcommand)]
+    Archive(archive::Command),
+    /// Plugins, while they are built
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Say what is configured, what answers, and what to do about the rest
+    Doctor,
+    /// Print the completions of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the program with these arguments, the first of which is its name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroundings) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap, with a code of 0. Where they cannot be printed, nobody reads them.
+            drop(error.print());
+            return if error.exit_code() == 0 { Exit::Done } else { Exit::Usage }.into();
+        }
+    };
+    let printer = Printer::new(cli.json, surroundings);
+    match dispatch(cli, &printer, surroundings) {
+        Ok(exit) => exit.into(),
+        Err(Failure { exit, message }) => {
+            if !message.is_empty() {
+                print::complain(&format!("sluice: {message}"));
+            }
+            exit.into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    // These two need no settings, and must work where those are wrong.
+    match cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
+            return Ok(Exit::Done);
+        }
+        Command::Plugin(command) => return command.run(printer),
+        _ => {}
+    }
+    let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;
+    logging::start(&loaded, matches!(cli.command, Command::Serve(_) | Command::Worker));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("no threads can be started: {error}")))?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(serve) => serve.run(loaded).await,
+            Command::Worker => serve::worker(loaded).await,
+            Command::Job(command) => command.run(&loaded.settings, printer).await,
+            Command::Db(command) => command.run(&loaded.settings, printer).await,
+            Command::Archive(command) => command.run(&loaded.settings, printer).await,
+            Command::Doctor => doctor::run(&loaded, printer).await,
+            Command::Plugin(_) | Command::Completions { .. } => Ok(Exit::Done),
+        }
+    })
+}
+
+fn wrong_settings(mistakes: &Mistakes) -> Failure {
+    let lines: Vec<_> = mistakes.0.iter().map(|mistake| format!("  {mistake}")).collect();
+    Failure::new(Exit::Usage, format!("the configuration is wrong; nothing was started\n{}", lines.join("\n")))
+}
+
+/// The database of a site that is set up: one whose schema is this program's.
+async fn open_database(settings: &Settings) -> Result<Db, Failure> {
+    let db = Db::open(&settings.database, false).await?;
+    match db.check().await? {
+        SchemaState::Equal => Ok(db),
+        SchemaState::Behind(missing) => Err(Failure::new(
+            Exit::Refused,
+            format!(
+                "the schema of {} lacks {}; run `sluice db sync`, or start `sluice serve`",
+                settings.database,
+                missing.join(", ")
+            ),
+        )),
+        SchemaState::Ahead(newer) => Err(Failure::new(
+            Exit::Refused,
+            format!("a newer sluice has changed {} by {}; run that one", settings.database, newer.join(", ")),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_are_taken_before_and_after_the_subcommand() {
+        for arguments in [
+            ["sluice", "--data", "x", "--json", "job", "list", "--move-root", "y"],
+            ["sluice", "job", "--move-root", "y", "list", "--json", "--data", "x"],
+        ] {
+            let cli = Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(cli.flags.data, Some("x".into()));
+            assert_eq!(cli.flags.move_root, ["y"]);
+            assert!(cli.json);
+        }
+    }
+
+    #[test]
+    fn pacificas_way_to_set_a_job_is_understood() {
+        let arguments = "job set --job-id 1234 --state FAILED --task-percent 0.0 --exception text --task";
+        let arguments = std::iter::once("sluice").chain(arguments.split(' ')).chain(["ingest files"]);
+        assert!(Cli::try_parse_from(arguments).is_ok());
+        assert!(Cli::try_parse_from(["sluice", "job", "set", "1234"]).is_err());
+        assert!(Cli::try_parse_from(["sluice", "job", "set", "--state", "FAILED"]).is_err());
+        assert!(Cli::try_parse_from(["sluice", "job", "set", "1", "--task-percent", "101"]).is_err());
+    }
+}

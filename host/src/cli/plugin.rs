@@ -1,0 +1,114 @@
+//! `sluice plugin`: what authors of plugins need.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::json;
+use wit_component::ComponentEncoder;
+
+use super::print::{self, Printer};
+use super::{Exit, Failure};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make a component of a core module that a compiler for wasm32-unknown-unknown has built
+    Componentize {
+        /// The module; it carries the description of its world, as wit-bindgen puts it there
+        #[arg(value_name = "CORE.wasm")]
+        module: PathBuf,
+        /// Where the component goes; one that is there is replaced
+        #[arg(short, long, value_name = "OUT.wasm")]
+        output: PathBuf,
+    },
+}
+
+impl Command {
+    pub(super) fn run(self, printer: &Printer) -> Result<Exit, Failure> {
+        let Self::Componentize { module, output } = self;
+        let bytes = std::fs::read(&module)
+            .map_err(|error| Failure::file(format!("{} cannot be read", module.display()), &error))?;
+        let component = componentize(&bytes)
+            .map_err(|why| Failure::new(Exit::Failed, format!("{} becomes no component: {why}", module.display())))?;
+        write_whole(&output, &component)
+            .map_err(|error| Failure::file(format!("{} cannot be written", output.display()), &error))?;
+        if printer.json {
+            printer.document(&json!({ "output": output.display().to_string(), "bytes": component.len() }))?;
+        } else {
+            printer.text(&format!("{}: {}", output.display(), print::bytes(component.len() as u64)))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The first eight bytes of a core module and of a component: the magic, a version, and which of both it is.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// What a file holds, by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wasm {
+    Module,
+    Component,
+    Other,
+}
+
+impl Wasm {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            _ if bytes.starts_with(COMPONENT) => Self::Component,
+            _ if bytes.starts_with(MODULE) => Self::Module,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
+    match Wasm::of(module) {
+        Wasm::Module => {}
+        Wasm::Component => return Err("it is a component already".to_owned()),
+        Wasm::Other => return Err("it is no WebAssembly module".to_owned()),
+    }
+    let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
+    encode().map_err(|error| format!("{error:#}"))
+}
+
+/// Writes a file aside and renames it, so that a server that watches the folder never reads half of it.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.part", std::process::id()));
+    let aside = PathBuf::from(aside);
+    let written = File::create(&aside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&aside, path));
+    if written.is_err() {
+        // It may never have been made; the first error is the one to tell.
+        drop(std::fs::remove_file(&aside));
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_module_becomes_a_component_and_a_component_does_not() {
+        let component = componentize(MODULE).unwrap();
+        assert_eq!(Wasm::of(&component), Wasm::Component);
+        assert_eq!(componentize(&component).unwrap_err(), "it is a component already");
+        assert_eq!(componentize(b"#!/bin/sh").unwrap_err(), "it is no WebAssembly module");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wasm");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        assert!(write_whole(&folder.path().join("gone/x.wasm"), b"").is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! A Redis of the test's own, on a free port, gone when the test is.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::wait::until_blocking;
+
+/// A running server.
+pub(crate) struct Redis {
+    child: Child,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Redis {
+    /// Starts one; none where redis-server is not installed, and then says so.
+    pub(crate) fn start() -> Option<Self> {
+        for _ in 0..10 {
+            let folder = tempfile::Builder::new().prefix("sluice-redis-").tempdir().expect("a temporary folder");
+            let port = free_port();
+            let spawned = Command::new("redis-server")
+                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+                .arg("--dir")
+                .arg(folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
+            let child = match spawned {
+                Ok(child) => child,
+                Err(error) => {
+                    eprintln!(
+                        "\n**** SKIPPED: redis-server cannot be started ({error}); install it to run this test ****\n"
+                    );
+                    return None;
+                }
+            };
+            let mut redis = Self { child, port, _folder: folder };
+            if redis.answers() {
+                return Some(redis);
+            }
+            // Another process was quicker to take the port.
+        }
+        panic!("redis-server ends at once, ten times over");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Forgets everything, as a Redis without persistence does when it is started again.
+    pub(crate) fn forget_everything(&self) {
+        assert_eq!(self.ask("FLUSHALL").expect("an answer"), "+OK\r\n");
+    }
+
+    /// Waits until it is this server that answers on the port; false when it has ended instead.
+    fn answers(&mut self) -> bool {
+        let own = format!("process_id:{}\r\n", self.child.id());
+        until_blocking(Duration::from_secs(30), || {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return Some(false);
+            }
+            self.ask("INFO server").is_ok_and(|answer| answer.contains(&own)).then_some(true)
+        })
+        .unwrap_or(false)
+    }
+
+    fn ask(&self, command: &str) -> std::io::Result<String> {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port))?;
+        socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+        socket.write_all(format!("{command}\r\nQUIT\r\n").as_bytes())?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer)?;
+        Ok(answer.strip_suffix("+OK\r\n").unwrap_or(&answer).to_owned())
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that is free now. Whoever uses it must be ready to lose it.
+pub(crate) fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("an address").port()
+}
