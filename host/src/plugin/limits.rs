@@ -44,7 +44,9 @@ impl Limits {
 
 /// Elements of all tables together. A table element is a pointer: this is 800 KB.
 pub(super) const TABLE_ELEMENTS: usize = 100_000;
-/// Open files, and handles of components, at a time.
+/// Files open at a time. Each is a descriptor of the process, which has some thousand for everybody.
+pub(super) const OPEN_FILES: usize = 64;
+/// Handles of a component's own resources at a time.
 pub(super) const HANDLES: usize = 1_000;
 /// What a read counts at least, so that small reads without end are bounded as well.
 pub(super) const READ_AT_LEAST: u64 = 4 << 10;

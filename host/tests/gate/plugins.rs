@@ -27,18 +27,18 @@ failures! {
     endless_memory_is_a_memory_failure: "memory" => "memory";
     a_panic_is_a_trap: "panic" => "trap";
     an_unreachable_is_a_trap: "trap" => "trap";
-    endless_recursion_is_a_trap: "stack" => "trap";
+    endless_recursion_is_a_trap: "recurse" => "trap";
     a_flood_of_findings_is_an_output_failure: "findings" => "output";
     a_flood_of_log_lines_is_an_output_failure: "log-flood" => "output";
     a_flood_of_reads_is_a_reads_failure: "read-flood" => "reads";
     hoarded_handles_are_a_handles_failure: "handles" => "handles";
-    a_configuration_the_plugin_cannot_use_is_a_config_failure: "failure-config" => "config";
+    a_configuration_the_plugin_cannot_use_is_a_config_failure: "failure-bad-config" => "config";
     a_service_that_does_not_answer_is_unavailable: "failure-unavailable" => "unavailable";
     a_plugin_that_cannot_judge_is_an_other_failure: "failure-other" => "other";
 }
 
 async fn assert_rule_fails(act: &str, kind: &str) {
-    let site = Site::start().await;
+    let mut site = Site::start().await;
     site.add_rule(hostile(act, "enforce", "reject")).await;
     let good = Generated { files: 3, size: 50_000, seed: 1 }.bytes();
     // Both are on their way at the same time.
@@ -62,7 +62,7 @@ async fn assert_rule_fails(act: &str, kind: &str) {
 
 #[tokio::test]
 async fn every_failure_can_be_forgiven() {
-    let site = Site::start().await;
+    let mut site = Site::start().await;
     for act in ["loop", "memory", "panic", "findings", "read-flood", "handles", "failure-other"] {
         let mut rule = hostile(act, "enforce", "accept");
         rule["name"] = json!(format!("hostile-{act}"));
@@ -79,7 +79,7 @@ async fn every_failure_can_be_forgiven() {
 
 #[tokio::test]
 async fn a_rejection_is_told_with_its_findings() {
-    let site = Site::start().await;
+    let mut site = Site::start().await;
     site.add_rule(hostile("reject", "enforce", "reject")).await;
     let job = site.upload_as(MALLORY, bundle("metadata-last")).await;
     assert_rejected_by_policy(&site.wait(job).await);
@@ -92,7 +92,7 @@ async fn a_rejection_is_told_with_its_findings() {
 
 #[tokio::test]
 async fn a_shadow_rule_is_recorded_and_decides_nothing() {
-    let site = Site::start().await;
+    let mut site = Site::start().await;
     for act in ["reject", "panic"] {
         let mut rule = hostile(act, "shadow", "reject");
         rule["name"] = json!(format!("hostile-{act}"));
@@ -106,7 +106,7 @@ async fn a_shadow_rule_is_recorded_and_decides_nothing() {
 
 #[tokio::test]
 async fn a_rule_that_is_off_does_not_run() {
-    let site = Site::start().await;
+    let mut site = Site::start().await;
     site.add_rule(hostile("reject", "off", "reject")).await;
     let job = site.upload_as(MALLORY, bundle("metadata-last")).await;
     assert_ok(&site.wait(job).await);
@@ -115,7 +115,7 @@ async fn a_rule_that_is_off_does_not_run() {
 
 #[tokio::test]
 async fn many_looping_rules_do_not_hold_up_the_gate() {
-    let site = Site::start().await;
+    let mut site = Site::start().await;
     site.add_rule(hostile("loop", "enforce", "reject")).await;
     let loops: Vec<u64> =
         futures::future::join_all((0..8).map(|_| site.upload_as(MALLORY, bundle("metadata-last")))).await;
@@ -155,8 +155,8 @@ async fn a_policy_file_with_an_unknown_plugin_keeps_the_gate_shut() {
 over! { sqlite, redis: [a_mover_that_breaks_the_law_places_nothing] }
 
 async fn a_mover_that_breaks_the_law_places_nothing(stores: Stores) {
-    let site = Site::over(stores).await;
-    for act in ["escape", "absolute", "same-path", "missing", "twice", "refuse", "loop", "panic"] {
+    let mut site = Site::over(stores).await;
+    for act in ["escape", "absolute", "nul", "clash", "file-as-folder", "missing", "twice", "unknown-file", "loop", "panic"] {
         // The starter's mover steps aside for this user, and the hostile one steps in.
         site.edit_policy(|rules| {
             rules.retain(|rule| rule["plugin"] != "hostile-mover");
@@ -195,7 +195,7 @@ fn without_nulls(json: Value) -> Value {
 fn hostile(act: &str, mode: &str, on_failure: &str) -> Value {
     json!({
         "name": "hostile", "plugin": "hostile", "mode": mode, "on_failure": on_failure,
-        "when": {"users": [MALLORY]}, "config": {"do": act}, "limits": {"time_ms": 1000, "memory_mib": 64},
+        "when": {"users": [MALLORY]}, "config": {"do": act, "amount": 5000}, "limits": {"time_ms": 1000, "memory_mib": 64},
     })
 }
 

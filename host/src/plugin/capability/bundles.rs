@@ -9,7 +9,7 @@ use wasmtime::component::Resource;
 use super::super::bindings::bundles::{Host, HostBundle, HostFile, ReadError};
 use super::super::bindings::types::{self, FileInfo, JobKind as WireKind, KeyValue as WireKeyValue};
 use super::super::bundle::Bundle;
-use super::super::limits::{Breach, HANDLES, READ_AT_LEAST, READ_AT_ONCE};
+use super::super::limits::{Breach, OPEN_FILES, READ_AT_LEAST, READ_AT_ONCE};
 use super::super::store::CallState;
 use crate::model::{FailureKind, JobKind, KeyValue, TransactionField};
 
@@ -102,8 +102,8 @@ impl HostBundle for CallState {
             return Ok(None);
         };
         let size = file.metadata()?.len();
-        if self.open_files >= HANDLES {
-            let breach = Breach::new(FailureKind::Handles, format!("it held more than {HANDLES} files open"));
+        if self.open_files >= OPEN_FILES {
+            let breach = Breach::new(FailureKind::Handles, format!("it held more than {OPEN_FILES} files open"));
             return Err(self.breach(breach));
         }
         self.open_files += 1;

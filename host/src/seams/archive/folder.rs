@@ -63,7 +63,8 @@ impl FolderArchive {
         }
         let many = folders.len() > MANY || fresh > MANY;
         let synced = if many {
-            rustix::fs::syncfs(&*self.root).map_err(io::Error::from)
+            // The handle of the folder itself is good for looking things up only.
+            self.root.open(".").and_then(|root| Ok(rustix::fs::syncfs(root)?))
         } else {
             folders.iter().try_for_each(|folder| self.root.open(folder)?.sync_all())
         };
@@ -95,7 +96,10 @@ impl FolderArchive {
             return taken_in();
         }
         if !incoming.synced && sync {
-            incoming.folder.open(&incoming.name)?.sync_all()?;
+            match incoming.folder.open(&incoming.name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return taken_in(),
+                file => file?.sync_all()?,
+            }
         }
         match rustix::fs::renameat_with(&incoming.folder, &incoming.name, folder, name, RenameFlags::NOREPLACE) {
             Ok(()) => {

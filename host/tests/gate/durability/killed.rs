@@ -21,7 +21,7 @@ over! { sqlite, redis, postgres: [
 
 async fn a_job_whose_worker_is_killed_is_finished_by_the_next(stores: Stores) {
     let mut site = Options::default().stores(stores).workers(1).start().await;
-    let job = begin_a_slow_job(&site).await;
+    let job = begin_a_slow_job(&mut site).await;
     site.worker().kill();
     site.start_worker();
     assert_done_once(&site, job).await;
@@ -29,7 +29,7 @@ async fn a_job_whose_worker_is_killed_is_finished_by_the_next(stores: Stores) {
 
 async fn a_job_whose_gate_is_killed_is_finished_when_it_is_back(stores: Stores) {
     let mut site = Site::over(stores).await;
-    let job = begin_a_slow_job(&site).await;
+    let job = begin_a_slow_job(&mut site).await;
     site.kill_all();
     site.start_serve().await;
     assert_done_once(&site, job).await;

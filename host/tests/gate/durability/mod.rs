@@ -11,7 +11,7 @@ use crate::site::Site;
 use crate::wait::{PATIENCE, TAKEOVER, until};
 
 /// A job that is in the middle of its validation, and stays there for two seconds.
-async fn begin_a_slow_job(site: &Site) -> u64 {
+async fn begin_a_slow_job(site: &mut Site) -> u64 {
     site.add_rule(json!({
         "name": "slow", "plugin": "hostile", "mode": "enforce", "on_failure": "accept",
         "config": {"do": "loop"}, "limits": {"time_ms": 2000, "memory_mib": 64},

@@ -13,7 +13,7 @@ over! { sqlite, redis: [
 
 async fn a_worker_that_is_told_to_stop_loses_no_job(stores: Stores) {
     let mut site = Options::default().stores(stores).workers(1).start().await;
-    let job = begin_a_slow_job(&site).await;
+    let job = begin_a_slow_job(&mut site).await;
     let status = site.worker().terminate().await;
     assert!(status.success(), "after SIGTERM the worker ended with {status}");
     site.start_worker();
@@ -22,7 +22,7 @@ async fn a_worker_that_is_told_to_stop_loses_no_job(stores: Stores) {
 
 async fn a_gate_that_is_told_to_stop_loses_no_job(stores: Stores) {
     let mut site = Site::over(stores).await;
-    let job = begin_a_slow_job(&site).await;
+    let job = begin_a_slow_job(&mut site).await;
     site.stop_all().await;
     site.start_serve().await;
     assert_done_once(&site, job).await;

@@ -121,12 +121,22 @@ impl Site {
             args.push("--no-worker".to_owned());
         }
         if let Some(policy) = &self.options.policy {
-            let path = self.folder.path().join("policy.toml");
+            let name = if policy.starts_with('{') { "policy.json" } else { "policy.toml" };
+            let path = self.folder.path().join(name);
             std::fs::write(&path, policy).expect("a policy file");
             args.extend(["--policy".to_owned(), text(&path)]);
         }
         args.extend(self.args());
         Process::start(self.folder.path(), "serve", &args, &self.options.env)
+    }
+
+    pub(crate) async fn restart_with_policy(&mut self, policy: &serde_json::Value) {
+        self.stop_all().await;
+        self.options.policy = Some(policy.to_string());
+        self.start_serve().await;
+        for _ in 0..self.options.workers.unwrap_or(0) {
+            self.start_worker();
+        }
     }
 
     pub(crate) fn start_worker(&mut self) {
