@@ -34,8 +34,9 @@ pub struct Roles {
 /// Runs the program until it is told to stop by SIGTERM or SIGINT. Whatever can be found wrong is found before the
 /// socket is bound.
 pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
-    let parts = Parts::open(&settings).await?;
+    // First of all, so that a process told to stop while it starts stops in order as well.
     let stop = stop_signal()?;
+    let parts = Parts::open(&settings).await?;
     // Set when the time for a graceful stop is over: what is still in hand then is handed back.
     let cut = CancellationToken::new();
 

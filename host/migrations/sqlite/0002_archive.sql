@@ -20,5 +20,3 @@ CREATE TABLE archive_files (
 ) STRICT;
 
 CREATE INDEX archive_files_job ON archive_files (job_id, row_index);
--- Places whose files are not there for good: of unfinished jobs, and of those that failed half-way.
-CREATE INDEX archive_files_pending ON archive_files (job_id) WHERE archived_at IS NULL;

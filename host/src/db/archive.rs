@@ -18,6 +18,10 @@ const RESERVE_ATTEMPTS: usize = 5;
 
 const COLUMNS: &str = "file_id, job_id, row_index, location, size, hash_type, hash_sum, archived_at";
 
+pub(super) const FAILED_WITH_PLACES: &str =
+    "SELECT id FROM jobs WHERE id IN (SELECT job_id FROM archive_files WHERE archived_at IS NULL)
+     AND stage = 'done' AND state = 'FAILED' AND updated < $1 ORDER BY id";
+
 /// A place that a file shall have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
@@ -199,13 +203,10 @@ impl Db {
         self.write().await?.execute("DELETE FROM archive_files WHERE job_id = $1", args![job]).await
     }
 
-    /// Jobs that ended as failed before a moment and still have places: they were ended by hand while a worker was at
-    /// them. Only places whose files are not there for good are looked at, which are few.
+    /// Failed jobs, unchanged since before this moment, whose places were never filled for good nor given up: they were
+    /// ended by hand while a worker was at them, and their files are to be taken back.
     pub async fn failed_with_places(&self, before: Timestamp) -> Result<Vec<JobId>> {
-        let sql = "SELECT DISTINCT jobs.id AS id FROM archive_files JOIN jobs ON jobs.id = archive_files.job_id
-                   WHERE archive_files.archived_at IS NULL
-                     AND jobs.stage = 'done' AND jobs.state = 'FAILED' AND jobs.updated < $1 ORDER BY id";
-        let rows = self.read().await?.rows(sql, args![before]).await?;
+        let rows = self.read().await?.rows(FAILED_WITH_PLACES, args![before]).await?;
         rows.iter().map(|row| Ok(JobId::new(row.get("id")?))).collect()
     }
 

@@ -44,6 +44,9 @@ pub(super) fn steps_text(steps: &[StepRecord]) -> String {
     serde_json::to_string(steps).expect("tasks and moments are always JSON")
 }
 
+pub(super) const COUNT_UNFINISHED: &str =
+    "SELECT stage, COUNT(*) AS jobs FROM jobs WHERE stage <> 'done' GROUP BY stage ORDER BY stage";
+
 /// A job whose bytes are awaited.
 #[derive(Clone, Debug)]
 pub struct NewJob<'a> {
@@ -271,8 +274,7 @@ impl Db {
 
     /// How many jobs are in each stage that is not the last. Costs nothing, however many have ended.
     pub async fn count_unfinished(&self) -> Result<Vec<(Stage, i64)>> {
-        let sql = "SELECT stage, COUNT(*) AS jobs FROM jobs WHERE stage <> 'done' GROUP BY stage ORDER BY stage";
-        let rows = self.read().await?.rows(sql, &[]).await?;
+        let rows = self.read().await?.rows(COUNT_UNFINISHED, &[]).await?;
         rows.iter().map(|row| Ok((row.parse("stage")?, row.get("jobs")?))).collect()
     }
 
@@ -302,7 +304,7 @@ impl Db {
 }
 
 /// Names of stages, states and kinds stand in the text, where a partial index is found by them.
-fn list_statement(filter: &JobFilter) -> (String, Vec<Arg<'_>>) {
+pub(super) fn list_statement(filter: &JobFilter) -> (String, Vec<Arg<'_>>) {
     let mut conditions = Vec::new();
     let mut args = Vec::new();
     if let Some(state) = filter.state {

@@ -9,6 +9,14 @@ use super::session::Statement;
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Job, JobId, JobKind, Revision, State, StepRecord, Task, Timestamp};
 
+pub(super) const LOST_JOBS: &str = "SELECT id, kind, due AS since FROM jobs WHERE stage = 'waiting' AND due <= $1
+     UNION ALL
+     SELECT id, kind, lease_until AS since FROM jobs WHERE stage = 'running' AND lease_until < $1
+     ORDER BY since LIMIT $2";
+
+pub(super) const LOST_UPLOADS: &str =
+    "SELECT id FROM jobs WHERE stage = 'receiving' AND lease_until < $1 ORDER BY lease_until";
+
 /// A job taken up by a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
@@ -223,24 +231,13 @@ impl Db {
 
     /// Jobs that nobody works on and that are due, those that wait longest first: a sweeper wakes workers for them.
     pub async fn lost_jobs(&self, now: Timestamp, limit: u32) -> Result<Vec<(JobId, JobKind)>> {
-        let rows = self
-            .read()
-            .await?
-            .rows(
-                "SELECT id, kind, due AS since FROM jobs WHERE stage = 'waiting' AND due <= $1
-                 UNION ALL
-                 SELECT id, kind, lease_until AS since FROM jobs WHERE stage = 'running' AND lease_until < $1
-                 ORDER BY since LIMIT $2",
-                args![now, i64::from(limit)],
-            )
-            .await?;
+        let rows = self.read().await?.rows(LOST_JOBS, args![now, i64::from(limit)]).await?;
         rows.iter().map(|row| Ok((JobId::new(row.get("id")?), row.parse("kind")?))).collect()
     }
 
     /// Jobs whose receiving process has fallen silent.
     pub async fn lost_uploads(&self, now: Timestamp) -> Result<Vec<JobId>> {
-        let sql = "SELECT id FROM jobs WHERE stage = 'receiving' AND lease_until < $1 ORDER BY id";
-        let rows = self.read().await?.rows(sql, args![now]).await?;
+        let rows = self.read().await?.rows(LOST_UPLOADS, args![now]).await?;
         rows.iter().map(|row| Ok(JobId::new(row.get("id")?))).collect()
     }
 }

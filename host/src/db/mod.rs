@@ -36,7 +36,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _};
 
@@ -87,6 +87,15 @@ enum Durability {
     Relaxed,
     /// It is on the disk, and everything before it.
     Durable,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.pools {
+            Pools::Sqlite { .. } => "Db(SQLite)",
+            Pools::Postgres(_) => "Db(PostgreSQL)",
+        })
+    }
 }
 
 impl Db {
@@ -208,6 +217,8 @@ async fn first_writer<F: Future<Output = sqlx::Result<SqlitePool>>>(connect: imp
 
 async fn open_postgres(url: &str) -> Result<Pools> {
     let options = PgConnectOptions::from_str(url)?.application_name("sluice");
+    // The pool would wait for a server that refuses, and would not say that it did.
+    PgConnection::connect_with(&options).await?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(PATIENCE)
@@ -226,7 +237,6 @@ async fn open_postgres(url: &str) -> Result<Pools> {
                 Ok(())
             })
         })
-        .connect_with(options)
-        .await?;
+        .connect_lazy_with(options);
     Ok(Pools::Postgres(pool))
 }

@@ -124,8 +124,12 @@ impl Session {
     /// Several statements in one text, without values.
     pub(super) async fn script(&mut self, text: &'static str) -> Result<()> {
         match self.wire() {
-            Wire::Sqlite(connection) => drop(sqlx::raw_sql(text).execute(connection).await?),
-            Wire::Postgres(connection) => drop(sqlx::raw_sql(text).execute(connection).await?),
+            Wire::Sqlite(connection) => {
+                sqlx::raw_sql(text).execute(connection).await?;
+            }
+            Wire::Postgres(connection) => {
+                sqlx::raw_sql(text).execute(connection).await?;
+            }
         }
         Ok(())
     }
@@ -134,10 +138,16 @@ impl Session {
     /// `values` holds the rows one after the other, `width` values each.
     pub(super) async fn insert(&mut self, head: &str, width: usize, values: &[Arg<'_>], tail: &str) -> Result<u64> {
         let at_once = VALUES_AT_ONCE / width;
+        // SQLite takes `$1` for a name, and would look for each of thousands of names among all the others.
+        let sqlite = matches!(self.wire(), Wire::Sqlite(_));
         let mut touched = 0;
         for chunk in values.chunks(at_once * width) {
             let rows = chunk.len() / width;
-            let tuples: Vec<_> = (0..rows).map(|row| format!("({})", numbers(row * width + 1, width))).collect();
+            let tuple = |row| match sqlite {
+                true => format!("({})", vec!["?"; width].join(", ")),
+                false => format!("({})", numbers(row * width + 1, width)),
+            };
+            let tuples: Vec<_> = (0..rows).map(tuple).collect();
             let text = format!("{head} VALUES {} {tail}", tuples.join(", "));
             let remembered = rows <= REMEMBERED_ROWS || rows == at_once;
             touched += self.execute(Statement::built(text, remembered), chunk).await?;

@@ -165,6 +165,7 @@ async fn a_mover_that_breaks_the_law_places_nothing(stores: Stores) {
             }
             let mut rule = hostile(act, "enforce", "reject");
             rule["plugin"] = json!("hostile-mover");
+            rule["config"] = json!({"do": act});
             rules.push(rule);
         })
         .await;

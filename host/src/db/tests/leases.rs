@@ -1,0 +1,172 @@
+use super::*;
+use crate::db::{DbError, Finish, JobFacts};
+use crate::model::{Report, Revision, Stage, State, StepRecord, Task};
+
+fn well(steps: &[StepRecord]) -> Finish<'_> {
+    Finish {
+        state: State::Ok,
+        task: Task::IngestMetadata,
+        percent: 100.0,
+        exception: "",
+        steps,
+        revision: Some(Revision::new(3)),
+    }
+}
+
+fn report(job: JobId, revision: i64) -> Report {
+    Report { job_id: job, revision: Revision::new(revision), accepted: true, rules: Vec::new() }
+}
+
+on_both! {
+    async fn of_many_workers_one_gets_the_job(place) {
+        let (db, other) = (place.db().await, place.open().await);
+        for id in 1..=5 {
+            let id = waiting(&db, id).await;
+            let workers: Vec<_> = (0..30)
+                .map(|number| {
+                    let db = if number % 2 == 0 { db.clone() } else { other.clone() };
+                    tokio::spawn(async move { db.claim(id, &format!("worker-{number}"), at(2), at(60)).await.unwrap() })
+                })
+                .collect();
+            let mut winners = Vec::new();
+            for worker in workers {
+                winners.extend(worker.await.unwrap());
+            }
+            let [winner] = &winners[..] else { panic!("{} workers got job {id}", winners.len()) };
+            assert_eq!((winner.epoch, winner.job.attempts, winner.received), (1, 1, at(1)));
+            assert_eq!(db.get_job(id).await.unwrap(), Some(winner.job.clone()));
+        }
+    }
+
+    async fn a_silent_worker_loses_its_job_to_one_of_many(place) {
+        let db = place.db().await;
+        let (id, late) = running(&db, 1).await;
+        assert_eq!(db.claim(id, "other", at(60), at(90)).await.unwrap(), None, "the lease is still good");
+        let workers: Vec<_> = (0..20)
+            .map(|number| {
+                let db = db.clone();
+                tokio::spawn(async move { db.claim(id, &format!("w{number}"), at(61), at(120)).await.unwrap() })
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for worker in workers {
+            winners.extend(worker.await.unwrap());
+        }
+        let [winner] = &winners[..] else { panic!("{} winners", winners.len()) };
+        assert_eq!((winner.epoch, winner.job.attempts), (late.epoch + 1, 2));
+    }
+
+    async fn a_late_worker_changes_nothing(place) {
+        let db = place.db().await;
+        let (id, late) = running(&db, 1).await;
+        let present = db.claim(id, "other", at(61), at(120)).await.unwrap().unwrap();
+        let before = db.get_job(id).await.unwrap();
+        let (old, now) = (late.epoch, at(62));
+        let refusals = [
+            db.advance(id, old, now, Task::OpenTar, 0.0, &[]).await,
+            db.progress(id, old, now, 50.0).await,
+            db.describe_job(id, old, JobFacts { files: 9, ..JobFacts::default() }).await,
+            db.put_report(&report(id, 1), old, now).await,
+            db.hand_back(id, old, now, now, None, true).await,
+            db.finish(id, old, now, well(&[])).await,
+        ];
+        for refusal in refusals {
+            assert!(matches!(refusal, Err(DbError::LeaseLost(lost)) if lost == id), "{refusal:?}");
+        }
+        assert_eq!(db.heartbeat("worker", &[id], at(500)).await.unwrap(), []);
+        assert_eq!(db.get_job(id).await.unwrap(), before);
+        assert_eq!(db.get_report(id).await.unwrap(), None);
+        db.finish(id, present.epoch, at(63), well(&[])).await.unwrap();
+    }
+
+    async fn the_holder_brings_the_job_from_task_to_task(place) {
+        let db = place.db().await;
+        let (id, claim) = running(&db, 1).await;
+        let mut steps = vec![StepRecord { task: Task::OpenTar, started: at(3), ended: None }];
+        db.advance(id, claim.epoch, at(3), Task::OpenTar, 0.0, &steps).await.unwrap();
+        db.progress(id, claim.epoch, at(4), 41.5).await.unwrap();
+        let facts = JobFacts { submitter: Some("10"), project: None, instrument: Some("54"), files: 3, bytes: 30 };
+        db.describe_job(id, claim.epoch, facts).await.unwrap();
+        let job = db.get_job(id).await.unwrap().unwrap();
+        assert_eq!((job.task, job.percent, job.updated), (Task::OpenTar, 41.5, at(4)));
+        assert_eq!((job.submitter.as_deref(), job.project, job.files, job.bytes), (Some("10"), None, 3, 30));
+        assert_eq!(job.steps, steps);
+        steps[0].ended = Some(at(5));
+        db.finish(id, claim.epoch, at(6), well(&steps)).await.unwrap();
+        let job = db.get_job(id).await.unwrap().unwrap();
+        assert_eq!((job.stage, job.state, job.task, job.percent), (Stage::Done, State::Ok, Task::IngestMetadata, 100.0));
+        assert_eq!((job.revision, job.steps, job.updated), (Some(Revision::new(3)), steps, at(6)));
+    }
+
+    async fn an_end_may_be_recorded_twice_but_not_turned_round(place) {
+        let db = place.db().await;
+        let (id, claim) = running(&db, 1).await;
+        db.finish(id, claim.epoch, at(6), well(&[])).await.unwrap();
+        db.finish(id, claim.epoch, at(6), well(&[])).await.unwrap();
+        let other = Finish { state: State::Failed, ..well(&[]) };
+        assert!(matches!(db.finish(id, claim.epoch, at(7), other).await, Err(DbError::LeaseLost(_))));
+        assert_eq!(db.get_job(id).await.unwrap().unwrap().state, State::Ok);
+        assert_eq!(db.claim(id, "other", at(500), at(600)).await.unwrap(), None);
+    }
+
+    async fn a_job_handed_back_waits_until_it_is_due(place) {
+        let db = place.db().await;
+        let (id, claim) = running(&db, 1).await;
+        db.hand_back(id, claim.epoch, at(3), at(10), Some(at(3)), true).await.unwrap();
+        assert_eq!(db.claim(id, "other", at(9), at(60)).await.unwrap(), None);
+        assert_eq!(db.lost_jobs(at(9), 10).await.unwrap(), []);
+        assert_eq!(db.lost_jobs(at(10), 10).await.unwrap(), [(id, JobKind::Upload)]);
+        let again = db.claim(id, "other", at(10), at(60)).await.unwrap().unwrap();
+        assert_eq!((again.epoch, again.job.attempts, again.fault_since), (2, 2, Some(at(3))));
+    }
+
+    async fn a_graceful_stop_costs_no_attempt_however_often_it_is_said(place) {
+        let db = place.db().await;
+        let (id, claim) = running(&db, 1).await;
+        for _ in 0..3 {
+            db.hand_back(id, claim.epoch, at(3), at(3), None, false).await.unwrap();
+        }
+        let again = db.claim(id, "other", at(4), at(60)).await.unwrap().unwrap();
+        assert_eq!(again.job.attempts, 1);
+        assert!(matches!(db.hand_back(id, claim.epoch, at(5), at(5), None, false).await, Err(DbError::LeaseLost(_))));
+    }
+
+    async fn a_heartbeat_keeps_the_jobs_it_names_and_no_other(place) {
+        let db = place.db().await;
+        let (kept, _) = running(&db, 1).await;
+        let (forgotten, _) = running(&db, 2).await;
+        let upload = receiving(&db, 3).await;
+        assert_eq!(db.heartbeat("worker", &[kept, upload], at(200)).await.unwrap(), [kept]);
+        assert_eq!(db.heartbeat("http", &[upload], at(200)).await.unwrap(), [upload]);
+        assert_eq!(db.heartbeat("worker", &[], at(900)).await.unwrap(), []);
+        assert_eq!(db.lost_jobs(at(100), 10).await.unwrap(), [(forgotten, JobKind::Upload)]);
+        assert_eq!(db.lost_uploads(at(100)).await.unwrap(), []);
+        assert_eq!(db.lost_uploads(at(201)).await.unwrap(), [upload]);
+    }
+
+    async fn lost_jobs_are_those_that_nobody_works_on_oldest_first(place) {
+        let db = place.db().await;
+        let silent = running(&db, 1).await.0;
+        let waits = waiting(&db, 2).await;
+        receiving(&db, 3).await;
+        let (done, claim) = running(&db, 4).await;
+        db.finish(done, claim.epoch, at(5), well(&[])).await.unwrap();
+        let ids = |found: Vec<(JobId, JobKind)>| found.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!(ids(db.lost_jobs(at(2), 10).await.unwrap()), [waits]);
+        assert_eq!(ids(db.lost_jobs(at(61), 10).await.unwrap()), [waits, silent]);
+        assert_eq!(ids(db.lost_jobs(at(61), 1).await.unwrap()), [waits]);
+        assert_eq!(db.lost_uploads(at(31)).await.unwrap(), [JobId::new(3)]);
+    }
+
+    async fn a_report_takes_the_place_of_the_one_before(place) {
+        let db = place.db().await;
+        let (id, claim) = running(&db, 1).await;
+        for revision in [1, 2, 2] {
+            db.put_report(&report(id, revision), claim.epoch, at(3)).await.unwrap();
+        }
+        let json = db.get_report(id).await.unwrap().unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report(id, 2));
+        assert_eq!(db.get_job(id).await.unwrap().unwrap().revision, Some(Revision::new(2)));
+        assert_eq!(db.get_report(JobId::new(2)).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! What is asked for all the time must not become slower with every job that ends.
+
+use super::*;
+use crate::db::JobFilter;
+use crate::db::archive::FAILED_WITH_PLACES;
+use crate::db::arg::{Arg, args};
+use crate::db::jobs::{COUNT_UNFINISHED, list_statement};
+use crate::db::leases::{LOST_JOBS, LOST_UPLOADS};
+use crate::db::session::Statement;
+use crate::model::{Stage, State};
+
+/// How the database would answer a statement.
+async fn plan(place: &Place, db: &Db, statement: &str, args: &[Arg<'_>]) -> String {
+    let (explain, column) =
+        if place.is_sqlite() { ("EXPLAIN QUERY PLAN", "detail") } else { ("EXPLAIN", "QUERY PLAN") };
+    let statement = Statement::built(format!("{explain} {statement}"), false);
+    let rows = db.read().await.unwrap().rows(statement, args).await.unwrap();
+    rows.iter().map(|row| row.get::<String>(column).unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// Finished jobs with an archived file each, a few of them failed.
+const MANY: &str = "
+    INSERT INTO jobs (id, kind, user_name, stage, state, task, created, updated, due, project, submitter, instrument)
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50000)
+    SELECT n, 'upload', 'user', 'done', CASE WHEN n % 10 = 0 THEN 'FAILED' ELSE 'OK' END, 'ingest metadata', n, n, n,
+        'project', 'submitter', 'instrument' FROM numbers;
+    INSERT INTO archive_files (file_id, job_id, row_index, location, size, hash_type, hash_sum, archived_at)
+    SELECT id, id, 0, id, 1, 'sha1', '', 1 FROM jobs;
+    ANALYZE;";
+
+on_both! {
+    async fn finished_jobs_cost_nothing_where_unfinished_ones_are_looked_for(place) {
+        let db = place.db().await;
+        db.write().await.unwrap().script(MANY).await.unwrap();
+        for id in 60_000..60_020 {
+            waiting(&db, id).await;
+        }
+        let failed = JobFilter { state: Some(State::Failed), limit: 50, ..JobFilter::default() };
+        let waiting = JobFilter { stage: Some(Stage::Waiting), limit: 50, ..JobFilter::default() };
+        let newest = JobFilter { before: Some(JobId::new(9)), limit: 50, ..JobFilter::default() };
+        let project = JobFilter { project: Some("rare".to_owned()), limit: 50, ..JobFilter::default() };
+        let lists = [failed, waiting, newest, project];
+        let lists = lists.iter().map(list_statement).collect::<Vec<_>>();
+        let mut statements = vec![
+            (LOST_JOBS, vec![Arg::from(at(2)), Arg::from(10)]),
+            (LOST_UPLOADS, vec![Arg::from(at(2))]),
+            (COUNT_UNFINISHED, vec![]),
+            (FAILED_WITH_PLACES, vec![Arg::from(at(2))]),
+        ];
+        statements.extend(lists.iter().map(|(text, args)| (text.as_str(), args.clone())));
+        for (statement, args) in statements {
+            let plan = plan(&place, &db, statement, &args).await;
+            for line in plan.lines() {
+                let all = (line.contains("SCAN jobs") || line.contains("SCAN archive_files")) && !line.contains("INDEX");
+                assert!(!all && !line.contains("Seq Scan"), "{statement}\n{plan}");
+            }
+        }
+        let plan = plan(&place, &db, LOST_JOBS, args![at(2), 10]).await;
+        assert!(plan.contains("jobs_due"), "{plan}");
+    }
+}
