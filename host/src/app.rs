@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{ArchiveUrl, Settings};
 use crate::db::Db;
 use crate::http::{self, Site};
-use crate::model::Timestamp;
 use crate::ingest::{Held, Intake, Pipeline, Sources, Sweeper};
+use crate::model::Timestamp;
 use crate::plugin::{Registry, Sandbox};
 use crate::policy::PolicyBook;
 use crate::queue::Queue;
@@ -115,7 +115,9 @@ impl Parts {
         std::fs::create_dir_all(data)
             .with_context(|| format!("the data folder {} cannot be made; --data names it", data.display()))?;
         let db = open_database(settings).await?;
-        for migration in db.sync(Timestamp::now()).await.context("the database's schema cannot be brought up to date")? {
+        for migration in
+            db.sync(Timestamp::now()).await.context("the database's schema cannot be brought up to date")?
+        {
             tracing::info!(migration, "the database's schema was brought up to date");
         }
         let limits = MemberLimits { metadata: settings.spool.max_metadata, members: settings.spool.max_members };

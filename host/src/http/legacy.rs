@@ -102,10 +102,7 @@ async fn whole(body: Body, site: &Site) -> Result<bytes::Bytes, LegacyError> {
 }
 
 /// `GET /get_state?job_id=N`
-pub(super) async fn get_state(
-    State(site): State<Site>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, LegacyError> {
+pub(super) async fn get_state(State(site): State<Site>, RawQuery(query): RawQuery) -> Result<Response, LegacyError> {
     let query = query.unwrap_or_default();
     let given = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "job_id").map(|(_, value)| value);
     let bad = |message: String| LegacyError::new(StatusCode::BAD_REQUEST, message);

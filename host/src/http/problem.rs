@@ -65,9 +65,10 @@ impl From<SeamError> for Problem {
     fn from(error: SeamError) -> Self {
         tracing::error!(%error, "the archive failed a call");
         match error {
-            SeamError::Refused(_) => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the archive does not have it; see `sluice archive verify`")
-            }
+            SeamError::Refused(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the archive does not have it; see `sluice archive verify`",
+            ),
             SeamError::Unavailable(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "the archive does not answer; try again later")
             }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 
-use super::held::{Held, Hold};
 use super::Wake;
+use super::held::{Held, Hold};
 use crate::db::{Db, DbError, NewJob};
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::seams::SeamError;

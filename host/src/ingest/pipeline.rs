@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::steps::{Run, StepError};
 use super::held::Held;
+use super::steps::{Run, StepError};
 use super::{Sources, Wake};
 use crate::db::{Claim, Db, DbError, Finish};
 use crate::model::{JobId, JobKind, State, Task, Timestamp};

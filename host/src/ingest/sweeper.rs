@@ -51,7 +51,8 @@ impl Sweeper {
     async fn sweep(&self, now: Timestamp) -> anyhow::Result<()> {
         let pipeline = &self.pipeline;
         for job in pipeline.db.lost_uploads(now).await? {
-            let why = "the upload was interrupted: the server stopped before the whole bundle had arrived; send it again";
+            let why =
+                "the upload was interrupted: the server stopped before the whole bundle had arrived; send it again";
             if pipeline.db.job_lost_upload(job, now, why).await? {
                 tracing::warn!(%job, "an upload was interrupted when its server died");
                 let spool = pipeline.spool.clone();

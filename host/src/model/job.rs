@@ -46,7 +46,9 @@ impl FromStr for Stage {
         [Self::Receiving, Self::Waiting, Self::Running, Self::Done]
             .into_iter()
             .find(|stage| stage.name() == text)
-            .ok_or_else(|| format!("{text:?} is no stage of a job; the stages are receiving, waiting, running and done"))
+            .ok_or_else(|| {
+                format!("{text:?} is no stage of a job; the stages are receiving, waiting, running and done")
+            })
     }
 }
 

@@ -35,13 +35,9 @@ impl JobKind {
                 Task::IngestFiles,
                 Task::IngestMetadata,
             ],
-            Self::Move => &[
-                Task::Uploading,
-                Task::LoadMetadata,
-                Task::PolicyValidation,
-                Task::MoveFiles,
-                Task::IngestMetadata,
-            ],
+            Self::Move => {
+                &[Task::Uploading, Task::LoadMetadata, Task::PolicyValidation, Task::MoveFiles, Task::IngestMetadata]
+            }
         }
     }
 

@@ -110,7 +110,11 @@ impl wasmtime::ResourceLimiter for Watch {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let wanted = self.memory.saturating_add(desired.saturating_sub(current));
         if wanted > self.memory_limit {
-            return self.refuse(format!("it wanted {} MiB of memory; its limit is {} MiB", wanted.div_ceil(1 << 20), self.memory_limit >> 20));
+            return self.refuse(format!(
+                "it wanted {} MiB of memory; its limit is {} MiB",
+                wanted.div_ceil(1 << 20),
+                self.memory_limit >> 20
+            ));
         }
         self.memory = wanted;
         Ok(true)

@@ -67,7 +67,8 @@ fn empty_object() -> serde_json::Value {
 impl PolicyDocument {
     /// Reads a policy file: JSON where its name ends so, TOML otherwise. The error says what is wrong and where.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         let parsed = if path.extension().is_some_and(|extension| extension == "json") {
             serde_json::from_str(&text).map_err(|error| error.to_string())
         } else {

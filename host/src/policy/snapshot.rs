@@ -79,10 +79,8 @@ impl Snapshot {
 
     /// The rules as a revision keeps them.
     pub(super) fn kept(&self) -> Vec<KeptRule> {
-        let keep = |active: &ActiveRule| KeptRule {
-            rule: active.rule.clone(),
-            digest: active.plugin.info().digest.clone(),
-        };
+        let keep =
+            |active: &ActiveRule| KeptRule { rule: active.rule.clone(), digest: active.plugin.info().digest.clone() };
         self.rules.iter().map(keep).collect()
     }
 }

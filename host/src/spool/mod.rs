@@ -99,11 +99,7 @@ impl Spool {
         .map(drop)
     }
 
-    fn receive(
-        &self,
-        job: JobId,
-        fill: impl FnOnce(&Path) -> io::Result<Manifest>,
-    ) -> Result<Manifest, ReceiveError> {
+    fn receive(&self, job: JobId, fill: impl FnOnce(&Path) -> io::Result<Manifest>) -> Result<Manifest, ReceiveError> {
         let folder = self.job_folder(job);
         let kept = fs::create_dir(&folder).and_then(|()| {
             let manifest = fill(&folder)?;

@@ -156,7 +156,9 @@ over! { sqlite, redis: [a_mover_that_breaks_the_law_places_nothing] }
 
 async fn a_mover_that_breaks_the_law_places_nothing(stores: Stores) {
     let mut site = Site::over(stores).await;
-    for act in ["escape", "absolute", "nul", "clash", "file-as-folder", "missing", "twice", "unknown-file", "loop", "panic"] {
+    for act in
+        ["escape", "absolute", "nul", "clash", "file-as-folder", "missing", "twice", "unknown-file", "loop", "panic"]
+    {
         // The starter's mover steps aside for this user, and the hostile one steps in.
         site.edit_policy(|rules| {
             rules.retain(|rule| rule["plugin"] != "hostile-mover");

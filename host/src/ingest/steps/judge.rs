@@ -58,9 +58,7 @@ impl Run<'_> {
                 let paths = document.files().iter().map(|file| path(file.path.as_ref().ok()?));
                 Arc::new(Spooled(paths.collect()))
             }
-            JobKind::Move => {
-                Arc::new(AtSource { document: document.clone(), sources: self.pipeline.sources.clone() })
-            }
+            JobKind::Move => Arc::new(AtSource { document: document.clone(), sources: self.pipeline.sources.clone() }),
         }
     }
 }

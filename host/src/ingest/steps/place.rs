@@ -94,9 +94,7 @@ impl Run<'_> {
             }
             Ok(())
         };
-        meter
-            .watch(fill, async |percent| Ok(db.progress(id, epoch, Timestamp::now(), percent).await?))
-            .await
+        meter.watch(fill, async |percent| Ok(db.progress(id, epoch, Timestamp::now(), percent).await?)).await
     }
 }
 
@@ -135,7 +133,8 @@ fn homes(spool: &Spool, sources: &Sources, job: JobId, reserved: &[ArchivedFile]
         let incoming = match &row.source {
             Some(source) if manifest.members.is_empty() => sources.place(source)?,
             _ => {
-                let member = members.get(row.path.as_ref().map_err(Clone::clone)?).context("there is no such member")?;
+                let member =
+                    members.get(row.path.as_ref().map_err(Clone::clone)?).context("there is no such member")?;
                 folder.place(Path::new(&member.to_string()))?
             }
         };

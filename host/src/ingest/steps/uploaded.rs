@@ -119,7 +119,10 @@ pub(super) fn claimed_digest(row: &FileRow) -> Result<Digest, String> {
 /// What is said of a file whose contents are not those that its row claims.
 pub(super) fn wrong_digest(row: &FileRow, claimed: &Digest, found: &Digest) -> String {
     let path = row.path.as_ref().map_or(row.name.as_str(), BundlePath::as_str);
-    format!("/{}: data/{path} does not have the contents its row claims: the row says {claimed}, the file is {found}", row.row)
+    format!(
+        "/{}: data/{path} does not have the contents its row claims: the row says {claimed}, the file is {found}",
+        row.row
+    )
 }
 
 fn hash(path: &Path, kind: HashKind, meter: &Meter) -> io::Result<Digest> {

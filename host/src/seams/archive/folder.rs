@@ -112,7 +112,9 @@ impl FolderArchive {
                 Ok(None)
             }
             Err(Errno::NOENT) => taken_in(),
-            Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS) => self.copy(folder, name, incoming).map(|()| Some(incoming)),
+            Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS) => {
+                self.copy(folder, name, incoming).map(|()| Some(incoming))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -137,7 +139,11 @@ impl FolderArchive {
                 // The same file, put there by a run that was cut off before it could remove the original.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     let mut there = folder.open(name)?.into_std();
-                    if same_contents(&mut aside.open(&temporary)?.into_std(), &mut there)? { Ok(()) } else { Err(error) }
+                    if same_contents(&mut aside.open(&temporary)?.into_std(), &mut there)? {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    }
                 }
                 other => other,
             }

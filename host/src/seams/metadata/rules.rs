@@ -3,9 +3,8 @@
 use crate::model::{Document, FileRow, HashKind, RowKind, TransactionField};
 
 /// The first parts of media types, as IANA registers them, with those that Pacifica knows besides.
-const MEDIA_TYPES: [&str; 11] = [
-    "application", "audio", "chemical", "example", "font", "image", "message", "model", "multipart", "text", "video",
-];
+const MEDIA_TYPES: [&str; 11] =
+    ["application", "audio", "chemical", "example", "font", "image", "message", "model", "multipart", "text", "video"];
 
 /// Mistakes that are named one by one.
 const LISTED: usize = 20;
@@ -52,7 +51,10 @@ fn check_file(file: &FileRow, complain: &mut dyn FnMut(&str, String)) {
         let (first, rest) = mimetype.split_once('/').unwrap_or((mimetype, ""));
         if rest.is_empty() || !MEDIA_TYPES.contains(&first) {
             let known = MEDIA_TYPES.join(", ");
-            complain("mimetype", format!("{mimetype:?} is no media type: it must be one of {known}, a slash and a name"));
+            complain(
+                "mimetype",
+                format!("{mimetype:?} is no media type: it must be one of {known}, a slash and a name"),
+            );
         }
     }
     match (file.hash_type.parse::<HashKind>(), &file.hash_sum) {

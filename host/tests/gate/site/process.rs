@@ -4,8 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,6 +19,7 @@ pub(crate) struct Process {
     pid: u32,
     log: PathBuf,
     addresses: Receiver<String>,
+    started: Arc<AtomicBool>,
 }
 
 impl Process {
@@ -44,17 +46,21 @@ impl Process {
         let stdout = child.stdout.take().expect("a pipe");
         let (sender, addresses) = channel();
         let mut copy = append(&log);
+        let started = Arc::new(AtomicBool::new(false));
+        let says_so = started.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line);
                 let _ = writeln!(copy, "{line}");
+                // The first thing that it says, be it where it listens or that it works.
+                says_so.store(true, Ordering::Release);
                 if let Some((_, address)) = line.split_once("listening on http://") {
                     let end = address.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c)));
                     let _ = sender.send(format!("http://{}", &address[..end.unwrap_or(address.len())]));
                 }
             }
         });
-        Self { pid: child.id(), child: Mutex::new(child), log, addresses }
+        Self { pid: child.id(), child: Mutex::new(child), log, addresses, started }
     }
 
     /// The address it says that it listens on.
@@ -86,6 +92,11 @@ impl Process {
 
     /// SIGTERM, and then how it ended.
     pub(crate) async fn terminate(&self) -> ExitStatus {
+        // A process in its first milliseconds dies of the signal, as all do.
+        until(2 * PATIENCE, "the program has started", || async {
+            (self.started.load(Ordering::Acquire) || self.ended().is_some()).then_some(())
+        })
+        .await;
         self.signal(Signal::TERM);
         until(2 * PATIENCE, "the program ends after SIGTERM", || async { self.ended() }).await
     }
