@@ -1,5 +1,7 @@
 //! The program, put together: the rooms wired to each other, started, and stopped in order.
 
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ArchiveUrl, Settings};
+use crate::config::{ArchiveUrl, DatabaseUrl, QueueUrl, Settings};
 use crate::db::Db;
 use crate::http::{self, Site};
 use crate::ingest::{Held, Intake, Pipeline, Sources, Sweeper};
@@ -42,12 +44,14 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
 
     let mut tasks = JoinSet::new();
     let renewing = CancellationToken::new();
-    let held = parts.held.clone();
-    let renewal = {
-        let (db, owner, lease, renewing) =
-            (parts.db.clone(), parts.owner.clone(), settings.worker.lease, renewing.clone());
-        tokio::spawn(async move { held.renew(db, owner, lease, renewing).await })
-    };
+    let renewals: Vec<_> = [&parts.receiving, &parts.running]
+        .into_iter()
+        .map(|held| {
+            let (held, db, owner) = (held.clone(), parts.db.clone(), parts.owner.clone());
+            let (lease, renewing) = (settings.worker.lease, renewing.clone());
+            tokio::spawn(async move { held.renew(db, owner, lease, renewing).await })
+        })
+        .collect();
     let (book, following) = (parts.policy.clone(), stop.clone());
     tasks.spawn(async move { book.follow(following).await });
     if roles.worker {
@@ -78,9 +82,9 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let router = http::router(parts.site(&settings));
         let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
         tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
-        println!("listening on http://{address}");
+        announce(&format!("listening on http://{address}"));
     } else {
-        println!("working");
+        announce("working");
     }
 
     stop.cancelled().await;
@@ -92,9 +96,15 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         drop(tokio::time::timeout(Duration::from_secs(5), rest).await);
     }
     renewing.cancel();
-    drop(renewal.await);
+    futures::future::join_all(renewals).await;
     parts.db.close().await;
     Ok(())
+}
+
+/// Says on standard output that the program has started. Whoever closed it does not want to know.
+fn announce(what: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(writeln!(out, "{what}").and_then(|()| out.flush()));
 }
 
 /// What both roles need.
@@ -104,7 +114,8 @@ struct Parts {
     archive: Arc<dyn Archive>,
     queue: Queue,
     policy: Arc<PolicyBook>,
-    held: Arc<Held>,
+    receiving: Arc<Held>,
+    running: Arc<Held>,
     /// This process in the eyes of the others: no two ever have the same.
     owner: Arc<str>,
 }
@@ -138,7 +149,16 @@ impl Parts {
         let file = settings.policy.file.as_deref();
         let policy = PolicyBook::open(db.clone(), registry, file, &settings.move_roots).await?;
         let policy = Arc::new(policy);
-        Ok(Self { db, spool, archive, queue, policy, held: Arc::default(), owner: owner.into() })
+        Ok(Self {
+            db,
+            spool,
+            archive,
+            queue,
+            policy,
+            receiving: Arc::default(),
+            running: Arc::default(),
+            owner: owner.into(),
+        })
     }
 
     fn pipeline(&self, settings: &Settings, stop: CancellationToken) -> anyhow::Result<Pipeline> {
@@ -146,7 +166,7 @@ impl Parts {
             // The default root is the gate's own folder; all others are the admin's to make.
             std::fs::create_dir_all(root).with_context(|| format!("{} cannot be made", root.display()))?;
         }
-        let sources = Sources::open(&settings.move_roots)?;
+        let sources = Sources::open(&settings.move_roots, &own_folders(settings))?;
         Ok(Pipeline {
             db: self.db.clone(),
             spool: self.spool.clone(),
@@ -157,7 +177,7 @@ impl Parts {
             wake: Arc::new(self.queue.clone()),
             owner: self.owner.clone(),
             lease: settings.worker.lease,
-            held: self.held.clone(),
+            held: self.running.clone(),
             patience: settings.worker.patience,
             max_attempts: settings.worker.max_attempts,
             stop,
@@ -173,7 +193,7 @@ impl Parts {
                 wake: Arc::new(self.queue.clone()),
                 owner: self.owner.clone(),
                 lease: settings.worker.lease,
-                held: self.held.clone(),
+                held: self.receiving.clone(),
             },
             db: self.db.clone(),
             archive: self.archive.clone(),
@@ -182,6 +202,19 @@ impl Parts {
             uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),
         }
     }
+}
+
+/// What is the gate's own, and no source of moves whatever the roots are.
+fn own_folders(settings: &Settings) -> Vec<PathBuf> {
+    let ArchiveUrl::Folder(archive) = &settings.archive;
+    let mut own = vec![settings.spool.folder.clone(), archive.clone(), settings.sandbox.cache.clone()];
+    if let DatabaseUrl::Sqlite(file) = &settings.database {
+        own.push(file.clone());
+    }
+    if let QueueUrl::Sqlite(file) = &settings.queue {
+        own.push(file.clone());
+    }
+    own
 }
 
 /// Opens the database, waiting for one that does not answer yet: services that start together need it.

@@ -102,8 +102,11 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
     }
     let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;
     logging::start(&loaded, matches!(cli.command, Command::Serve(_) | Command::Worker));
+    // Each upload keeps a blocking thread for as long as it lasts; the rest of the work needs some besides.
+    let blocking = loaded.settings.http.max_uploads + 256;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(blocking)
         .build()
         .map_err(|error| Failure::new(Exit::Failed, format!("no threads can be started: {error}")))?;
     runtime.block_on(async {

@@ -87,7 +87,7 @@ impl Reader<'_> {
                 (None, _) => {
                     let right = match keys::nearest_in_file(&full) {
                         Some(nearest) => format!("did you mean {nearest}?"),
-                        None => "leave it out; docs name every setting".to_owned(),
+                        None => "leave it out; docs/settings.md names every setting".to_owned(),
                     };
                     self.mistake(&full, name.span(), "there is no such setting", right);
                 }
@@ -157,7 +157,7 @@ mod tests {
             [
                 "http.max_bdy (sluice.toml line 3): there is no such setting; did you mean http.max_body?",
                 "lisen (sluice.toml line 1): there is no such setting; did you mean listen?",
-                "nowhere (sluice.toml line 4): there is no such setting; leave it out; docs name every setting",
+                "nowhere (sluice.toml line 4): there is no such setting; leave it out; docs/settings.md names every setting",
             ]
         );
     }

@@ -130,4 +130,15 @@ mod tests {
         assert_eq!(nearest_variable("SLUICE_DATABSE"), Some("SLUICE_DATABASE"));
         assert_eq!(nearest_variable("SLUICE_ZZZ"), None);
     }
+
+    #[test]
+    fn every_setting_is_in_the_documentation_under_all_its_names() {
+        let page = include_str!("../../../docs/settings.md");
+        for key in ALL {
+            let row = format!("| `{}` | `{}` | ", key.name, key.variable);
+            let line = page.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
+            let flag = key.flag.map_or(String::new(), |flag| format!("`{flag}` "));
+            assert!(line[row.len()..].starts_with(&format!("{flag}|")), "{line}");
+        }
+    }
 }

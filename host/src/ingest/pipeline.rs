@@ -84,7 +84,7 @@ impl Pipeline {
             Err(StepError::Final(why)) => self.fail(&mut run, why).await,
             Err(StepError::Temporary(why)) => {
                 let now = Timestamp::now();
-                let since = fault_since.unwrap_or(now);
+                let since = run.fault_since().unwrap_or(now);
                 let lasted = now.since(since);
                 if lasted >= self.patience {
                     let why = format!("{why} (tried for {:.0} seconds)", lasted.as_secs_f64());
@@ -104,9 +104,18 @@ impl Pipeline {
     }
 
     /// Ends a job as failed in its present task, after whatever it has put into the archive is taken back.
-    async fn fail(&self, run: &mut Run<'_>, why: String) {
+    async fn fail(&self, run: &mut Run<'_>, mut why: String) {
         let (id, task) = (run.id(), run.task());
-        let ended = match self.take_back(id).await {
+        let taken_back = match self.take_back(id).await {
+            // It never will be, and a job must end: its places stay reserved, so that nothing else is put there.
+            Err(StepError::Final(left)) => {
+                tracing::error!(job = %id, error = left, "files of a failed job are left in the archive");
+                why.push_str("\nFiles that were in the archive already could not be taken back; tell the site's admin");
+                Ok(())
+            }
+            other => other,
+        };
+        let ended = match taken_back {
             Ok(()) => run.finish(State::Failed, &why).await,
             Err(error) => Err(error),
         };

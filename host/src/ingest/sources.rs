@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 
 use crate::seams::archive::{Incoming, Origin};
@@ -10,6 +11,8 @@ use crate::seams::archive::{Incoming, Origin};
 #[derive(Debug)]
 pub struct Sources {
     roots: Vec<Origin>,
+    /// The gate's own folders and files, as they really are.
+    own: Vec<PathBuf>,
 }
 
 /// Why a source is none.
@@ -37,8 +40,9 @@ pub enum SourceError {
 }
 
 impl Sources {
-    /// The sources below these folders. Links in the folders' own paths are followed now, once.
-    pub fn open(roots: &[PathBuf]) -> io::Result<Self> {
+    /// The sources below these folders, but for those that are the gate's `own`. Links in the folders' own paths are
+    /// followed now, once.
+    pub fn open(roots: &[PathBuf], own: &[PathBuf]) -> io::Result<Self> {
         let open = |root: &PathBuf| {
             let resolved = root.canonicalize()?;
             Ok((Origin::open(&resolved)?, root.clone()))
@@ -54,13 +58,22 @@ impl Sources {
             }
             origins.push(origin);
         }
-        Ok(Self { roots: origins })
+        let own = own.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        Ok(Self { roots: origins, own })
     }
 
     /// Opens a source.
     pub fn find(&self, source: &str) -> Result<(Incoming, File), SourceError> {
         let (origin, below) = self.origin(source)?;
-        origin.find(below, false).map_err(|error| failed(source, error))
+        let (incoming, file) = origin.find(below, false).map_err(|error| failed(source, error))?;
+        // A root may hold the gate's own folders, and a folder on the way may be a link into them.
+        let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let real = real.map_err(|error| SourceError::Unreadable { path: source.to_owned(), error })?;
+        if self.own.iter().any(|own| real.starts_with(own)) {
+            let reason = "it is one of the gate's own files".to_owned();
+            return Err(SourceError::NotAllowed { path: source.to_owned(), reason });
+        }
+        Ok((incoming, file))
     }
 
     /// The place of a source whose file has been taken in already.
@@ -96,5 +109,27 @@ fn failed(source: &str, error: io::Error) -> SourceError {
             SourceError::NotAllowed { path, reason: "it is a link; name the file itself".to_owned() }
         }
         _ => SourceError::Unreadable { path, error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gates_own_files_are_no_sources_whatever_the_roots_are() {
+        let root = tempfile::tempdir().unwrap();
+        let archive = root.path().join("archive");
+        std::fs::create_dir(&archive).unwrap();
+        std::fs::write(archive.join("x"), "archived").unwrap();
+        std::fs::write(root.path().join("x"), "free").unwrap();
+        std::os::unix::fs::symlink("archive", root.path().join("link")).unwrap();
+        let sources = Sources::open(&[root.path().to_owned()], &[archive]).unwrap();
+        let find = |path: &str| sources.find(&format!("{}/{path}", root.path().display()));
+        assert!(find("x").is_ok());
+        for path in ["archive/x", "link/x"] {
+            let error = find(path).unwrap_err();
+            assert!(error.to_string().contains("the gate's own"), "{path}: {error}");
+        }
     }
 }

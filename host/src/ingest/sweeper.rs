@@ -70,8 +70,10 @@ impl Sweeper {
         }
         // Jobs that were ended by hand while a worker was at them, once that worker must have noticed.
         for job in pipeline.db.failed_with_places(now.before(pipeline.lease)).await? {
-            pipeline.take_back(job).await?;
-            tracing::info!(%job, "the files of a failed job are out of the archive again");
+            match pipeline.take_back(job).await {
+                Ok(()) => tracing::info!(%job, "the files of a failed job are out of the archive again"),
+                Err(error) => tracing::debug!(%job, %error, "the files of a failed job cannot be taken back"),
+            }
         }
         Ok(())
     }

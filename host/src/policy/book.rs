@@ -114,10 +114,14 @@ impl PolicyBook {
     pub async fn follow(&self, stop: CancellationToken) {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut complained = String::new();
         while stop.run_until_cancelled(looks.tick()).await.is_some() {
-            if let Err(error) = self.look().await {
-                tracing::warn!(error = format!("{error:#}"), "the newest policy revision cannot be taken up");
+            let error = self.look().await.err().map(|error| format!("{error:#}")).unwrap_or_default();
+            // Said once, not twice a second.
+            if !error.is_empty() && error != complained {
+                tracing::warn!(error, "the newest policy revision cannot be taken up; the one before stays active");
             }
+            complained = error;
         }
     }
 

@@ -113,6 +113,10 @@ impl<'a> Run<'a> {
         self.claim.job.task
     }
 
+    pub(super) fn fault_since(&self) -> Option<Timestamp> {
+        self.claim.fault_since
+    }
+
     pub(super) fn revision(&self) -> Option<Revision> {
         self.revision
     }
@@ -126,6 +130,10 @@ impl<'a> Run<'a> {
     pub(super) async fn begin(&mut self, task: Task) -> Result<(), StepError> {
         if !self.kind().may_go(self.task(), task) {
             return Ok(());
+        }
+        if task != self.task() {
+            // What kept an earlier task from getting on is over.
+            self.claim.fault_since = None;
         }
         let now = Timestamp::now();
         self.end_step(now);
