@@ -106,7 +106,14 @@ impl Pipeline {
     /// Ends a job as failed in its present task, after whatever it has put into the archive is taken back.
     async fn fail(&self, run: &mut Run<'_>, mut why: String) {
         let (id, task) = (run.id(), run.task());
-        let taken_back = match self.take_back(id).await {
+        // A worker whose lease is gone must not pull files out from under the one that has it now.
+        let held = self.db.progress(id, run.epoch(), Timestamp::now(), 0.0).await;
+        let taken_back = match async {
+            held.map_err(StepError::from)?;
+            self.take_back(id).await
+        }
+        .await
+        {
             // It never will be, and a job must end: its places stay reserved, so that nothing else is put there.
             Err(StepError::Final(left)) => {
                 tracing::error!(job = %id, error = left, "files of a failed job are left in the archive");
