@@ -15,6 +15,7 @@
 //! | room | owns |
 //! |---|---|
 //! | [`cli`] | the command line, and all that is printed |
+//! | [`client`] | a running gate, as the command line speaks to it |
 //! | [`app`] | the rooms wired together, started, and stopped in order |
 //! | [`http`] | the calls: Pacifica's and the API |
 //! | [`queue`] | wake-ups; the only room that knows apalis |
@@ -29,6 +30,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod db;
 pub mod http;

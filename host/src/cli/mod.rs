@@ -4,6 +4,7 @@ mod archive;
 mod db;
 mod doctor;
 mod exit;
+mod gate;
 mod job;
 mod logging;
 mod plugin;

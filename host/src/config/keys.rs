@@ -72,6 +72,9 @@ keys! {
 /// The variable that names the configuration file.
 pub(super) const CONFIG_VARIABLE: &str = "SLUICE_CONFIG";
 
+/// The variables that say which gate a command speaks to. They set nothing.
+pub(super) const CLIENT_VARIABLES: [&str; 2] = ["SLUICE_URL", "SLUICE_TOKEN"];
+
 /// The setting that the file calls so. A hyphen is as good as an underscore.
 pub(super) fn in_file(name: &str) -> Option<&'static Key> {
     let name = name.replace('-', "_");
