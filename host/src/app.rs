@@ -11,13 +11,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ArchiveUrl, DatabaseUrl, QueueUrl, Settings};
+use crate::access;
+use crate::config::{ArchiveUrl, DatabaseUrl, QueueUrl, SandboxSettings, Settings};
 use crate::db::Db;
 use crate::http::{self, Site};
-use crate::ingest::{Held, Intake, Pipeline, Sources, Sweeper};
+use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper};
 use crate::model::Timestamp;
-use crate::plugin::{Registry, Sandbox};
-use crate::policy::PolicyBook;
+use crate::plugin::{Compiler, Registry, Sandbox};
+use crate::policy::{PolicyBook, Watch};
 use crate::queue::Queue;
 use crate::seams::archive::{Archive, FolderArchive};
 use crate::seams::ids::TableIds;
@@ -38,7 +39,7 @@ pub struct Roles {
 pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
     // First of all, so that a process told to stop while it starts stops in order as well.
     let stop = stop_signal()?;
-    let parts = Parts::open(&settings).await?;
+    let parts = Parts::open(&settings, roles).await?;
     // Set when the time for a graceful stop is over: what is still in hand then is handed back.
     let cut = CancellationToken::new();
 
@@ -54,8 +55,13 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         .collect();
     let (book, following) = (parts.policy.clone(), stop.clone());
     tasks.spawn(async move { book.follow(following).await });
+    if let Some(folder) = settings.policy.watch.clone() {
+        let (book, watching) = (parts.policy.clone(), stop.clone());
+        let watch = Watch::new(&folder).with_context(|| format!("{} cannot be watched", folder.display()))?;
+        tasks.spawn(async move { watch.run(&book, watching).await });
+    }
     if roles.worker {
-        let pipeline = parts.pipeline(&settings, cut.clone())?;
+        let pipeline = parts.pipeline(&settings, cut.clone());
         let sweeper = Sweeper {
             pipeline: pipeline.clone(),
             concurrency: settings.worker.concurrency,
@@ -74,6 +80,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         });
     }
     if roles.http {
+        access::first_token(&parts.db, &settings.data, Timestamp::now()).await?;
         let listen = settings.http.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}; is another server there? --listen names another address")
@@ -114,6 +121,7 @@ struct Parts {
     archive: Arc<dyn Archive>,
     queue: Queue,
     policy: Arc<PolicyBook>,
+    sources: Arc<Sources>,
     receiving: Arc<Held>,
     running: Arc<Held>,
     /// This process in the eyes of the others: no two ever have the same.
@@ -121,7 +129,7 @@ struct Parts {
 }
 
 impl Parts {
-    async fn open(settings: &Settings) -> anyhow::Result<Self> {
+    async fn open(settings: &Settings, roles: Roles) -> anyhow::Result<Self> {
         let data = &settings.data;
         std::fs::create_dir_all(data)
             .with_context(|| format!("the data folder {} cannot be made; --data names it", data.display()))?;
@@ -144,36 +152,48 @@ impl Parts {
         let queue = Queue::open(&settings.queue).await?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = format!("{host}/{}/{:08x}", std::process::id(), rand::random::<u32>());
-        let sandbox = Sandbox::new(settings.sandbox.threads, &settings.sandbox.cache)?;
-        let registry = Arc::new(Registry::new(sandbox, db.clone(), settings.policy.plugins.clone()));
+        let program = std::env::current_exe().context("this program's own file cannot be found")?;
+        let SandboxSettings { threads, cache, compile_time, compile_memory } = &settings.sandbox;
+        let compiler = Compiler { program, time: *compile_time, memory: *compile_memory };
+        let sandbox = Sandbox::guarded(*threads, cache, compiler)?;
+        let (folders, watched) = (settings.policy.plugins.clone(), settings.policy.watch.clone());
+        let registry = Arc::new(Registry::new(sandbox, db.clone(), folders, watched));
         let file = settings.policy.file.as_deref();
         let policy = PolicyBook::open(db.clone(), registry, file, &settings.move_roots).await?;
         let policy = Arc::new(policy);
+        for root in settings.move_roots.iter().filter(|root| root.starts_with(&settings.data)) {
+            // The default root is the gate's own folder; all others are the admin's to make.
+            std::fs::create_dir_all(root).with_context(|| format!("{} cannot be made", root.display()))?;
+        }
+        let sources = match Sources::open(&settings.move_roots, &own_folders(settings)) {
+            // A process that only receives need not have the folders of moves at hand.
+            Err(error) if !roles.worker => {
+                tracing::warn!(%error, "replays cannot read the files of moves here");
+                Sources::open(&[], &own_folders(settings))?
+            }
+            other => other?,
+        };
         Ok(Self {
             db,
             spool,
             archive,
             queue,
             policy,
+            sources: Arc::new(sources),
             receiving: Arc::default(),
             running: Arc::default(),
             owner: owner.into(),
         })
     }
 
-    fn pipeline(&self, settings: &Settings, stop: CancellationToken) -> anyhow::Result<Pipeline> {
-        for root in settings.move_roots.iter().filter(|root| root.starts_with(&settings.data)) {
-            // The default root is the gate's own folder; all others are the admin's to make.
-            std::fs::create_dir_all(root).with_context(|| format!("{} cannot be made", root.display()))?;
-        }
-        let sources = Sources::open(&settings.move_roots, &own_folders(settings))?;
-        Ok(Pipeline {
+    fn pipeline(&self, settings: &Settings, stop: CancellationToken) -> Pipeline {
+        Pipeline {
             db: self.db.clone(),
             spool: self.spool.clone(),
             archive: self.archive.clone(),
             metadata: Arc::new(TableMetadata(self.db.clone())),
             policy: self.policy.clone(),
-            sources: Arc::new(sources),
+            sources: self.sources.clone(),
             wake: Arc::new(self.queue.clone()),
             owner: self.owner.clone(),
             lease: settings.worker.lease,
@@ -181,7 +201,7 @@ impl Parts {
             patience: settings.worker.patience,
             max_attempts: settings.worker.max_attempts,
             stop,
-        })
+        }
     }
 
     fn site(&self, settings: &Settings) -> Site {
@@ -197,6 +217,14 @@ impl Parts {
             },
             db: self.db.clone(),
             archive: self.archive.clone(),
+            policy: self.policy.clone(),
+            replay: Replay {
+                db: self.db.clone(),
+                spool: self.spool.clone(),
+                archive: self.archive.clone(),
+                sources: self.sources.clone(),
+                policy: self.policy.clone(),
+            },
             settings: Arc::new(settings.http.clone()),
             max_document: settings.spool.max_metadata,
             uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),

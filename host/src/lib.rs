@@ -17,6 +17,7 @@
 //! | [`cli`] | the command line, and all that is printed |
 //! | [`client`] | a running gate, as the command line speaks to it |
 //! | [`app`] | the rooms wired together, started, and stopped in order |
+//! | [`access`] | tokens: who may do what |
 //! | [`http`] | the calls: Pacifica's and the API |
 //! | [`queue`] | wake-ups; the only room that knows apalis |
 //! | [`ingest`] | the way of a bundle: intake, pipeline, sweeper |
@@ -28,6 +29,7 @@
 //! | [`config`] | settings from flags, environment and file |
 //! | [`model`] | the words: jobs, tasks, documents, digests, reports |
 
+pub mod access;
 pub mod app;
 pub mod cli;
 pub mod client;

@@ -8,8 +8,11 @@ mod gate;
 mod job;
 mod logging;
 mod plugin;
+mod policy;
 mod print;
+mod replayed;
 mod serve;
+mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -18,6 +21,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{self, Flags, Mistakes, Settings, Surroundings};
 use crate::db::{Db, SchemaState};
+use crate::plugin::{Asked, compile_apart};
 use exit::Failure;
 use print::Printer;
 
@@ -57,9 +61,27 @@ enum Command {
     /// The accepted files
     #[command(subcommand)]
     Archive(archive::Command),
-    /// Plugins, while they are built
+    /// Plugins: while they are built, and those of a running gate
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// The rules of a running gate
+    Policy(policy::Policy),
+    /// Who may do what
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Compile one component; the gate starts this itself
+    #[command(hide = true)]
+    CompileComponent {
+        /// What the engine's pool is laid out for
+        #[arg(long)]
+        pool_for: Option<usize>,
+        /// Time on the processor
+        #[arg(long)]
+        seconds: u64,
+        /// Bytes of memory
+        #[arg(long)]
+        memory: u64,
+    },
     /// Say what is configured, what answers, and what to do about the rest
     Doctor,
     /// Print the completions of a shell
@@ -92,35 +114,45 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroun
 }
 
 fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    // These two need no settings, and must work where those are wrong.
+    // These need no settings, and must work where those are wrong.
     match cli.command {
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             return Ok(Exit::Done);
         }
-        Command::Plugin(command) => return command.run(printer),
+        Command::CompileComponent { pool_for, seconds, memory } => {
+            compile_apart(Asked { pool_for, seconds, memory }, std::io::stdin().lock(), std::io::stdout().lock())?;
+            return Ok(Exit::Done);
+        }
+        Command::Plugin(command) => return threads(0)?.block_on(command.run(surroundings, printer)),
+        Command::Policy(policy) => return threads(0)?.block_on(policy.run(surroundings, printer)),
         _ => {}
     }
     let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;
     logging::start(&loaded, matches!(cli.command, Command::Serve(_) | Command::Worker));
     // Each upload keeps a blocking thread for as long as it lasts; the rest of the work needs some besides.
-    let blocking = loaded.settings.http.max_uploads + 256;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(blocking)
-        .build()
-        .map_err(|error| Failure::new(Exit::Failed, format!("no threads can be started: {error}")))?;
-    runtime.block_on(async {
+    threads(loaded.settings.http.max_uploads)?.block_on(async {
         match cli.command {
             Command::Serve(serve) => serve.run(loaded).await,
             Command::Worker => serve::worker(loaded).await,
-            Command::Job(command) => command.run(&loaded.settings, printer).await,
+            Command::Job(command) => command.run(&loaded.settings, printer, surroundings).await,
+            Command::Token(command) => command.run(&loaded.settings, printer).await,
             Command::Db(command) => command.run(&loaded.settings, printer).await,
             Command::Archive(command) => command.run(&loaded.settings, printer).await,
             Command::Doctor => doctor::run(&loaded, printer).await,
-            Command::Plugin(_) | Command::Completions { .. } => Ok(Exit::Done),
+            Command::Plugin(_)
+            | Command::Policy(_)
+            | Command::CompileComponent { .. }
+            | Command::Completions { .. } => Ok(Exit::Done),
         }
     })
+}
+
+/// The program's threads, with room for so many that block for long, and for some besides.
+fn threads(blocking: usize) -> Result<tokio::runtime::Runtime, Failure> {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let threads = threads.enable_all().max_blocking_threads(blocking + 256).build();
+    threads.map_err(|error| Failure::new(Exit::Failed, format!("no threads can be started: {error}")))
 }
 
 fn wrong_settings(mistakes: &Mistakes) -> Failure {

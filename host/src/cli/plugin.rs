@@ -1,5 +1,8 @@
 //! `sluice plugin`: what authors of plugins need.
 
+pub(super) mod push;
+mod remote;
+
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +13,7 @@ use wit_component::ComponentEncoder;
 
 use super::print::{self, Printer};
 use super::{Exit, Failure};
+use crate::config::Surroundings;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -22,11 +26,16 @@ pub(super) enum Command {
         #[arg(short, long, value_name = "OUT.wasm")]
         output: PathBuf,
     },
+    #[command(flatten)]
+    Remote(remote::Remote),
 }
 
 impl Command {
-    pub(super) fn run(self, printer: &Printer) -> Result<Exit, Failure> {
-        let Self::Componentize { module, output } = self;
+    pub(super) async fn run(self, surroundings: &Surroundings, printer: &Printer) -> Result<Exit, Failure> {
+        let (module, output) = match self {
+            Self::Componentize { module, output } => (module, output),
+            Self::Remote(remote) => return remote.run(surroundings, printer).await,
+        };
         let bytes = std::fs::read(&module)
             .map_err(|error| Failure::file(format!("{} cannot be read", module.display()), &error))?;
         let component = componentize(&bytes)

@@ -45,19 +45,20 @@ impl Check<'_> {
     /// Beyond loopback, a user header is worth something only from a proxy that is known.
     fn stays_local(&mut self, settings: &Settings) {
         let http = &settings.http;
-        if !self.sound(&[&keys::LISTEN, &keys::TRUSTED_PROXY])
+        if !self.sound(&[&keys::LISTEN, &keys::TRUSTED_PROXY, &keys::REQUIRE_TOKEN])
             || http.listen.ip().to_canonical().is_loopback()
             || !http.trusted_proxies.is_empty()
+            || http.require_token
         {
             return;
         }
         self.mistake(
             &keys::LISTEN,
             format!(
-                "{} is reached from other machines, and without a trusted proxy nobody vouches for the user header {}",
+                "{} is reached from other machines, and without a trusted proxy nobody vouches for the user header {}, and no token is required",
                 http.listen, http.user_header
             ),
-            "name the proxy of the site (--trusted-proxy ADDRESS), or listen on 127.0.0.1",
+            "name the proxy of the site (--trusted-proxy ADDRESS), require tokens (http.require_token), or listen on 127.0.0.1",
         );
     }
 

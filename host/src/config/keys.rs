@@ -46,6 +46,9 @@ keys! {
     PLUGINS = "plugins", "SLUICE_PLUGINS", flag "--plugins";
     MOVE_ROOT = "move_root", "SLUICE_MOVE_ROOT", flag "--move-root", or "move_roots";
     TRUSTED_PROXY = "trusted_proxy", "SLUICE_TRUSTED_PROXY", flag "--trusted-proxy", or "trusted_proxies";
+    WATCH = "watch", "SLUICE_WATCH", flag "--watch";
+    REQUIRE_TOKEN = "http.require_token", "SLUICE_HTTP_REQUIRE_TOKEN";
+    PLUGIN_KEYS = "http.plugin_keys", "SLUICE_HTTP_PLUGIN_KEYS";
     USER_HEADER = "http.user_header", "SLUICE_HTTP_USER_HEADER";
     DEFAULT_USER = "http.default_user", "SLUICE_HTTP_DEFAULT_USER";
     MAX_BODY = "http.max_body", "SLUICE_HTTP_MAX_BODY";
@@ -65,6 +68,8 @@ keys! {
     STOP_TIMEOUT = "worker.stop_timeout", "SLUICE_WORKER_STOP_TIMEOUT";
     THREADS = "sandbox.threads", "SLUICE_SANDBOX_THREADS";
     CACHE = "sandbox.cache", "SLUICE_SANDBOX_CACHE";
+    COMPILE_TIME = "sandbox.compile_time", "SLUICE_SANDBOX_COMPILE_TIME";
+    COMPILE_MEMORY = "sandbox.compile_memory", "SLUICE_SANDBOX_COMPILE_MEMORY";
     LOG = "log.filter", "SLUICE_LOG", flag "--log", or "log";
     LOG_JSON = "log.json", "SLUICE_LOG_JSON";
 }

@@ -228,6 +228,7 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
             plugins: sources
                 .many(&keys::PLUGINS, b':', path)
                 .unwrap_or_else(|| usual_plugins(surroundings.program.as_deref()).into_iter().collect()),
+            watch: sources.one(&keys::WATCH, path),
         },
         spool: SpoolSettings {
             folder: sources.one(&keys::SPOOL_FOLDER, path).unwrap_or_else(|| data.join("spool")),
@@ -239,6 +240,8 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
         sandbox: SandboxSettings {
             threads: sources.one(&keys::THREADS, count).unwrap_or_else(|| (2 * surroundings.cores).max(4)),
             cache: sources.one(&keys::CACHE, path).unwrap_or_else(|| data.join("cache")),
+            compile_time: sources.one(&keys::COMPILE_TIME, parse::duration).unwrap_or(Duration::from_secs(120)),
+            compile_memory: sources.one(&keys::COMPILE_MEMORY, parse::size).unwrap_or(4 << 30),
         },
         log: LogSettings {
             filter: sources.one(&keys::LOG, parse::log_filter).unwrap_or_else(|| "info".to_owned()),
@@ -257,6 +260,8 @@ fn http_settings(sources: &mut Sources) -> HttpSettings {
         max_body: sources.one(&keys::MAX_BODY, parse::limit).flatten(),
         idle_timeout: sources.one(&keys::IDLE_TIMEOUT, parse::duration).unwrap_or(Duration::from_secs(60)),
         max_uploads: sources.one(&keys::MAX_UPLOADS, count).unwrap_or(512),
+        require_token: sources.one(&keys::REQUIRE_TOKEN, parse::truth).unwrap_or(false),
+        plugin_keys: sources.many(&keys::PLUGIN_KEYS, b',', parse::plugin_key).unwrap_or_default(),
     }
 }
 

@@ -80,7 +80,15 @@ pub struct HttpSettings {
     pub idle_timeout: Duration,
     /// Uploads received at a time; more are answered 503 with Retry-After.
     pub max_uploads: usize,
+    /// Whether every call needs a token, Pacifica's included.
+    pub require_token: bool,
+    /// The keys of which one must have signed a plugin that is added; none takes unsigned ones.
+    pub plugin_keys: Vec<PluginKey>,
 }
+
+/// A minisign public key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginKey(pub minisign_verify::PublicKey);
 
 /// How long a starting program waits for a database that does not answer yet, as services that start together need it.
 #[derive(Clone, Debug)]
@@ -98,6 +106,8 @@ pub struct PolicySettings {
     pub file: Option<PathBuf>,
     /// Folders with components, `NAME.wasm`.
     pub plugins: Vec<PathBuf>,
+    /// A folder whose components are run as soon as they are saved; for development.
+    pub watch: Option<PathBuf>,
 }
 
 /// How bundles are received.
@@ -137,6 +147,10 @@ pub struct SandboxSettings {
     pub threads: usize,
     /// Where compiled components are cached.
     pub cache: PathBuf,
+    /// How long a component may take to compile.
+    pub compile_time: Duration,
+    /// The memory that compiling a component may take, in bytes.
+    pub compile_memory: u64,
 }
 
 /// What is logged.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::PluginKey;
 use super::redact::without_password;
 
 /// Why a text cannot be used, and what could.
@@ -55,6 +56,15 @@ pub(super) fn network(text: &OsStr) -> Result<IpNet, Wrong> {
     text.to_str().and_then(read).ok_or_else(|| {
         let wrong = format!("{} is neither an address nor a network", shown(text));
         Wrong::new(wrong, "give an address, such as 10.0.0.5, or a network, such as 10.0.0.0/24")
+    })
+}
+
+/// A minisign public key: the second line of a .pub file.
+pub(super) fn plugin_key(text: &OsStr) -> Result<PluginKey, Wrong> {
+    let key = text.to_str().and_then(|text| minisign_verify::PublicKey::from_base64(text.trim()).ok());
+    key.map(PluginKey).ok_or_else(|| {
+        let wrong = format!("{} is no minisign public key", shown(text));
+        Wrong::new(wrong, "give the second line of a .pub file, which begins with RW")
     })
 }
 

@@ -24,6 +24,7 @@ mod flush;
 mod ids;
 mod jobs;
 mod leases;
+mod marks;
 mod metadata;
 mod migrate;
 mod policy;
@@ -31,6 +32,7 @@ mod reports;
 mod session;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -45,9 +47,11 @@ pub use error::{DbError, Result};
 pub use ids::IdMode;
 pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
 pub use leases::{Claim, Finish, JobFacts};
+pub use marks::RuleMark;
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
 pub use migrate::SchemaState;
-pub use policy::{NewRevision, PluginRecord, PutRevisionError, StoredPlugin, StoredRevision};
+pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
+pub use tokens::TokenRecord;
 
 use crate::config::DatabaseUrl;
 use flush::Flush;

@@ -1,7 +1,7 @@
 //! Plugins and the revisions of the policy. Both are only ever added.
 
 use super::arg::args;
-use super::session::Row;
+use super::session::{Row, Session};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Revision, Timestamp};
 
@@ -42,6 +42,8 @@ pub struct StoredPlugin {
 pub struct NewRevision<'a> {
     /// JSON array of its rules.
     pub rules: &'a str,
+    /// The plugins that these rules name, which must be there.
+    pub plugins: &'a [String],
     /// Why it was made.
     pub message: &'a str,
     /// Who made it.
@@ -69,6 +71,17 @@ pub struct StoredRevision {
     pub created: Timestamp,
 }
 
+/// What became of the wish to remove a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PluginUse {
+    /// It is gone.
+    Removed,
+    /// This revision, the latest that does, names it.
+    Revision(Revision),
+    /// There is none.
+    NoSuchPlugin,
+}
+
 /// Why a revision was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum PutRevisionError {
@@ -78,6 +91,9 @@ pub enum PutRevisionError {
         /// None where there is no revision at all.
         latest: Option<Revision>,
     },
+    /// A plugin of its rules was removed meanwhile.
+    #[error("the plugin {0} was removed just now; add it again")]
+    PluginGone(String),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -150,6 +166,31 @@ impl Db {
         self.read().await?.rows(sql, &[]).await?.iter().map(read_plugin).collect()
     }
 
+    /// What is known of a plugin, without its code.
+    pub async fn plugin_record(&self, digest: &str) -> Result<Option<PluginRecord>> {
+        let sql = concat!("SELECT ", plugin_columns!(), " FROM plugins WHERE digest = $1");
+        self.read().await?.row(sql, args![digest]).await?.as_ref().map(read_plugin).transpose()
+    }
+
+    /// Removes a plugin that no revision names. Durable. A revision that names it keeps it for good: it could not be
+    /// run again otherwise.
+    pub async fn delete_plugin(&self, digest: &str) -> Result<PluginUse> {
+        let mut session = self.begin(Durability::Durable).await?;
+        // A revision that is just being made holds the row, and is seen once it is there.
+        if !hold_plugin(&mut session, digest).await? {
+            return Ok(PluginUse::NoSuchPlugin);
+        }
+        // Rules are kept without spaces, and nothing else in them is followed by a digest.
+        let sql = "SELECT MAX(revision) AS latest FROM policy_revisions WHERE rules LIKE $1";
+        let row = session.row(sql, args![&format!("%\"digest\":\"{digest}\"%")]).await?;
+        if let Some(revision) = row.map_or(Ok(None), |row| row.get::<Option<i64>>("latest"))? {
+            return Ok(PluginUse::Revision(Revision::new(revision)));
+        }
+        session.execute("DELETE FROM plugins WHERE digest = $1", args![digest]).await?;
+        session.commit().await?;
+        Ok(PluginUse::Removed)
+    }
+
     /// The number of the latest revision: cheap enough to be asked for every second.
     pub async fn latest_revision_number(&self) -> Result<Option<Revision>> {
         let row = self.read().await?.row("SELECT MAX(revision) AS latest FROM policy_revisions", &[]).await?;
@@ -178,6 +219,17 @@ impl Db {
         self.read().await?.rows(sql, args![before, i64::from(limit)]).await?.iter().map(read_revision).collect()
     }
 
+    /// The latest revision whose origin begins so.
+    pub async fn latest_revision_from(&self, origin: &str) -> Result<Option<StoredRevision>> {
+        let sql = concat!(
+            "SELECT ",
+            revision_columns!(),
+            " FROM policy_revisions WHERE origin LIKE $1 ORDER BY revision DESC LIMIT 1"
+        );
+        let pattern = format!("{}%", origin.replace(['%', '_'], ""));
+        self.read().await?.row(sql, args![&pattern]).await?.as_ref().map(read_revision).transpose()
+    }
+
     /// Adds the revision that follows the latest, if the latest is the one that the caller knows. Durable.
     pub async fn put_revision(
         &self,
@@ -186,6 +238,15 @@ impl Db {
     ) -> Result<Revision, PutRevisionError> {
         let expected = expected_latest.map_or(0, Revision::get);
         let mut session = self.begin(Durability::Durable).await?;
+        // In one order, so that two revisions do not wait for each other.
+        let mut plugins: Vec<&String> = new.plugins.iter().collect();
+        plugins.sort();
+        plugins.dedup();
+        for digest in plugins {
+            if !hold_plugin(&mut session, digest).await? {
+                return Err(PutRevisionError::PluginGone(digest.clone()));
+            }
+        }
         // Of two that follow the same revision, the key lets one in.
         let made = session
             .execute(
@@ -206,6 +267,11 @@ impl Db {
         session.commit().await?;
         Ok(Revision::new(expected + 1))
     }
+}
+
+/// Holds a plugin's row until the transaction ends. Whether there is one.
+async fn hold_plugin(session: &mut Session, digest: &str) -> Result<bool> {
+    Ok(session.execute("UPDATE plugins SET added = added WHERE digest = $1", args![digest]).await? > 0)
 }
 
 fn read_plugin(row: &Row) -> Result<PluginRecord> {

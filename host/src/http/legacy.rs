@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 
 use super::Site;
+use super::access::Who;
 use super::body::bounded;
 use super::caller::Caller;
 use super::legacy_error::LegacyError;
@@ -52,9 +53,11 @@ pub(super) async fn root() -> Response {
 /// `POST /upload` and `POST /ingest`: a bundle. Answers when it is durable.
 pub(super) async fn upload(
     State(site): State<Site>,
+    who: Who,
     Caller(user): Caller,
     request: Request,
 ) -> Result<Response, LegacyError> {
+    who.may_upload()?;
     let most = site.settings.max_body;
     check_length(request.headers(), most)?;
     let Ok(_permit) = site.uploads.try_acquire() else {
@@ -68,9 +71,11 @@ pub(super) async fn upload(
 /// `POST /move`: the metadata document of files that lie on this side already.
 pub(super) async fn relocate(
     State(site): State<Site>,
+    who: Who,
     Caller(user): Caller,
     request: Request,
 ) -> Result<Response, LegacyError> {
+    who.may_upload()?;
     check_length(request.headers(), Some(site.max_document))?;
     if !is_json(request.headers()) {
         let what = "a move is a JSON document: send it with Content-Type: application/json";

@@ -1,25 +1,28 @@
 //! The HTTP side: which call is answered where, and nothing else on this page.
 
+mod access;
 mod api;
 mod body;
 mod caller;
 mod legacy;
 mod legacy_error;
 mod problem;
+mod ready;
 mod serve;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
+use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use serve::serve;
 
 use crate::config::HttpSettings;
 use crate::db::Db;
-use crate::ingest::Intake;
+use crate::ingest::{Intake, Replay};
+use crate::policy::PolicyBook;
 use crate::seams::archive::Archive;
 
 /// What handlers need.
@@ -31,6 +34,10 @@ pub struct Site {
     pub db: Db,
     /// Where files are.
     pub archive: Arc<dyn Archive>,
+    /// The rules.
+    pub policy: Arc<PolicyBook>,
+    /// Judges again what was judged.
+    pub replay: Replay,
     /// What is set.
     pub settings: Arc<HttpSettings>,
     /// The largest document of a move, in bytes.
@@ -59,13 +66,31 @@ pub fn router(site: Site) -> Router {
         .route("/jobs/{id}/report", get(api::jobs::report))
         .route("/jobs/{id}/files", get(api::jobs::files))
         .route("/files/{id}", get(api::files::contents))
-        .route("/policy", get(api::policy::show))
+        .route("/jobs/{id}/retry", post(api::jobs::retry))
+        .route("/jobs/{id}/cancel", post(api::jobs::cancel))
+        .route("/jobs/{id}/revalidate", post(api::replay::revalidate))
+        .route("/policy", get(api::policy::show).put(api::policy::replace))
+        .route("/policy/check", post(api::policy::check))
+        .route("/policy/rollback", post(api::policy::roll_back))
+        .route("/policy/replay", post(api::replay::replay))
+        .route("/policy/revisions", get(api::policy::revisions))
+        .route("/policy/revisions/{n}", get(api::policy::revision))
+        .route("/policy/revisions/{n}/diff/{m}", get(api::policy::diff))
+        .route("/policy/marks", get(api::policy::marks))
+        .route("/policy/marks/{rule}", delete(api::policy::lift))
+        .route("/plugins", get(api::plugins::list).post(api::plugins::add))
+        .route("/plugins/{plugin}", get(api::plugins::show).delete(api::plugins::remove))
+        .route("/plugins/{plugin}/wasm", get(api::plugins::wasm))
+        .route("/tokens", get(api::tokens::list).post(api::tokens::create))
+        .route("/tokens/{id}", delete(api::tokens::revoke))
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(problem::not_found);
     Router::new()
         .merge(legacy)
         .nest("/api", api)
         .route("/healthz", get(|| async { StatusCode::NO_CONTENT }))
+        .route("/readyz", get(ready::ready))
+        .layer(middleware::from_fn_with_state(site.clone(), access::identify))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .with_state(site)
 }

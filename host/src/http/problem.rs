@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::db::DbError;
+use crate::policy::PolicyError;
 use crate::seams::SeamError;
 
 /// What went wrong with a call, for whoever made it.
@@ -20,12 +21,38 @@ pub(super) struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
+    /// What is wrong, one by one, where it is several things.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+    /// Which check was not passed, where something was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<&'static str>,
 }
 
 impl Problem {
     pub(super) fn new(code: StatusCode, detail: impl Into<String>) -> Self {
         let title = code.canonical_reason().unwrap_or("Error");
-        Self { code, r#type: "about:blank", title, status: code.as_u16(), detail: detail.into() }
+        Self {
+            code,
+            r#type: "about:blank",
+            title,
+            status: code.as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            check: None,
+        }
+    }
+
+    /// Several things are wrong; the detail says so in a sentence, and here is each.
+    pub(super) fn errors(mut self, errors: Vec<String>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Something was checked and did not pass this.
+    pub(super) fn check(mut self, check: &'static str) -> Self {
+        self.check = Some(check);
+        self
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -71,6 +98,34 @@ impl From<SeamError> for Problem {
             ),
             SeamError::Unavailable(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "the archive does not answer; try again later")
+            }
+        }
+    }
+}
+
+impl From<PolicyError> for Problem {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Mistakes(mistakes) => {
+                let detail = format!("the policy cannot be used; nothing was changed: {}", mistakes.join("; "));
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).errors(mistakes)
+            }
+            PolicyError::Conflict { .. } => Self::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
+            PolicyError::NoSuchRevision(_) => Self::not_found(error.to_string()),
+            PolicyError::Db(error) => error.into(),
+            PolicyError::Failed(error) => error.into(),
+        }
+    }
+}
+
+/// What nobody expects to fail. The log has all of it, the caller a word.
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<DbError>() {
+            Ok(error) => error.into(),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "a call failed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the gate failed; its log says how")
             }
         }
     }

@@ -2,14 +2,17 @@
 //!
 //! - [`Intake`] receives: it makes the job's row, feeds the spool, commits, wakes a worker.
 //! - [`Pipeline`] works off: every step may run twice, and a step that finds its work done goes on.
+//! - [`Replay`] judges again what was judged: by another policy, or by the same one. It touches no job.
 //! - [`Sweeper`] mends: it wakes jobs whose wake-up was lost, fails uploads whose server died, and clears the spool.
 //!
 //! This room sees the seams, the spool, the policy and the database; it knows neither HTTP nor queues nor wasmtime.
 
+mod contents;
 mod held;
 mod intake;
 mod pipeline;
 mod progress;
+mod replay;
 mod sources;
 mod steps;
 mod sweeper;
@@ -19,6 +22,7 @@ use async_trait::async_trait;
 pub use held::Held;
 pub use intake::{Intake, IntakeError};
 pub use pipeline::Pipeline;
+pub use replay::{Again, Replay, Replayed, RuleReplayed, Skipped, Summary};
 pub use sources::Sources;
 pub use sweeper::Sweeper;
 

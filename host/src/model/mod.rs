@@ -1,5 +1,6 @@
 //! The words of the gate: jobs, tasks, metadata documents, findings, digests. Pure values; nothing here does I/O.
 
+mod access;
 mod digest;
 mod document;
 mod ids;
@@ -9,13 +10,14 @@ mod report;
 mod task;
 mod time;
 
+pub use access::Role;
 pub use digest::{Digest, HashKind, Hasher, UnknownHash};
 pub use document::{Document, DocumentError, FileRow, KeyValue, Row, RowKind, TransactionField, TransactionValue};
 pub use ids::{FileId, JobId, Revision};
 pub use job::{Job, Stage, State, StepRecord};
 pub use path::{BundlePath, PathError};
 pub use report::{
-    Failure, FailureKind, Finding, Location, Mode, Outcome, Report, RuleReport, Severity, explain_findings,
+    CallLimits, Failure, FailureKind, Finding, Location, Mode, Outcome, Report, RuleReport, Severity, explain_findings,
 };
 pub use task::{JobKind, Task};
 pub use time::Timestamp;

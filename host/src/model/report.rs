@@ -165,6 +165,17 @@ pub struct Failure {
     pub message: String,
 }
 
+/// What one call of a rule could use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallLimits {
+    /// Time on the processor, in milliseconds.
+    pub time_ms: u64,
+    /// All linear memories together, in MiB.
+    pub memory_mib: u64,
+    /// Bytes read from the bundle's files, in MiB.
+    pub read_mib: u64,
+}
+
 /// What one rule said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleReport {
@@ -178,6 +189,9 @@ pub struct RuleReport {
     pub digest: String,
     /// `sha256:` and the digest of the configuration, as the plugin was given it.
     pub config_digest: String,
+    /// What its call could use; none for the gate's own entry.
+    #[serde(default)]
+    pub limits: Option<CallLimits>,
     /// Whether it decided.
     pub mode: Mode,
     /// How it ended.

@@ -54,28 +54,52 @@ impl CompiledCache {
             tracing::warn!(digest, "a compiled component was altered; it is compiled again");
             return None;
         }
-        // SAFETY: `deserialize` trusts its input to be what `Component::serialize` wrote. These bytes carry a keyed
-        // digest, just checked, which is made in `put` alone, over the output of `serialize`; the key is readable by
-        // this program's own user only. wasmtime itself refuses code of another version or of other settings.
-        #[allow(unsafe_code, reason = "loading compiled code has no safe form")]
-        let component = unsafe { Component::deserialize(engine, code) };
+        let component = trusted(engine, code);
         component.inspect_err(|error| tracing::debug!(digest, %error, "a compiled component no longer fits")).ok()
+    }
+
+    /// Takes up what a compiling process of this program has just made, and keeps it.
+    pub(super) fn adopt(&self, engine: &Engine, digest: &str, code: &[u8]) -> wasmtime::Result<Component> {
+        self.put_code(digest, code);
+        trusted(engine, code)
     }
 
     /// Keeps a component. A cache that cannot be written costs time, nothing else.
     pub(super) fn put(&self, digest: &str, component: &Component) {
-        let kept = component.serialize().map_err(anyhow::Error::from).and_then(|code| {
+        match component.serialize() {
+            Ok(code) => self.put_code(digest, &code),
+            Err(error) => tracing::warn!(digest, %error, "a compiled component could not be kept"),
+        }
+    }
+
+    fn put_code(&self, digest: &str, code: &[u8]) {
+        let keep = || -> anyhow::Result<()> {
             let path = self.path(digest);
             let aside = self.folder.join(format!("{}.{:x}.new", std::process::id(), rand::random::<u64>()));
             let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-            file.write_all(self.mac(digest, &code).as_bytes())?;
-            file.write_all(&code)?;
+            file.write_all(self.mac(digest, code).as_bytes())?;
+            file.write_all(code)?;
             drop(file);
             Ok(fs::rename(aside, path)?)
-        });
-        if let Err(error) = kept {
+        };
+        if let Err(error) = keep() {
             tracing::warn!(digest, error = format!("{error:#}"), "a compiled component could not be kept");
         }
+    }
+}
+
+/// Compiled code, made into a component that can run.
+///
+/// Only for code that this program has made itself: what `get` has just found to carry our keyed digest, and what `adopt`
+/// was given from the standard output of a process of ours.
+fn trusted(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` trusts its input to be what `Component::serialize` or `Engine::precompile_component` wrote.
+    // Both callers see to that: a keyed digest is made in `put_code` alone, over such output, with a key that only this
+    // program's own user can read; and a compiling process is this very program, which writes nothing else. wasmtime
+    // itself refuses code of another version or of other settings.
+    #[allow(unsafe_code, reason = "loading compiled code has no safe form")]
+    unsafe {
+        Component::deserialize(engine, code)
     }
 }
 

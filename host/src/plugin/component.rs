@@ -1,6 +1,7 @@
 //! A plugin: a component that has been checked, compiled and asked for its name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
@@ -12,7 +13,7 @@ use super::store::CallState;
 use crate::model::{Digest, HashKind};
 
 /// The largest component that is taken. A Python guest is about 20 MiB.
-const MAX_BYTES: usize = 128 << 20;
+pub const LARGEST_COMPONENT: usize = 128 << 20;
 
 /// What every component may import, by the beginning of the interface's name.
 const OFFERED: [&str; 9] = [
@@ -72,7 +73,7 @@ pub struct PluginInfo {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// More bytes than are taken.
-    #[error("the component has {0} bytes; at most {MAX_BYTES} are taken")]
+    #[error("the component has {0} bytes; at most {LARGEST_COMPONENT} are taken")]
     TooLarge(usize),
     /// WebAssembly text, a core module, or something else.
     #[error("{0}")]
@@ -88,12 +89,38 @@ pub enum LoadError {
     /// wasmtime refuses it.
     #[error("the component cannot be compiled: {0}")]
     Invalid(String),
+    /// Compiling it takes too long.
+    #[error("the component takes longer than {0:?} to compile; make it smaller, or raise sandbox.compile_time")]
+    TooSlow(Duration),
+    /// Compiling it takes too much memory.
+    #[error(
+        "the component takes more than {0} MiB of memory to compile; make it smaller, or raise sandbox.compile_memory"
+    )]
+    TooMuchMemory(u64),
+    /// The compiler itself failed.
+    #[error("the compiler failed: {0}; the fault is not the component's")]
+    Compiler(String),
     /// Its functions are not those of the contract.
     #[error("the component does not fit sluice:plugin@1.0.0: {0}; build it against the wit/ of this version")]
     Misfit(String),
     /// It failed to say what it is.
     #[error("the component failed when it was asked what it is: {0}")]
     Describe(String),
+}
+
+impl LoadError {
+    /// Which check it did not pass.
+    pub const fn check(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "size",
+            Self::NotComponent(_) => "format",
+            Self::NoKnownWorld(_) => "world",
+            Self::Import(_) => "imports",
+            Self::Invalid(_) | Self::TooSlow(_) | Self::TooMuchMemory(_) | Self::Compiler(_) => "compile",
+            Self::Misfit(_) => "contract",
+            Self::Describe(_) => "describe",
+        }
+    }
 }
 
 pub(super) enum Entry {
@@ -167,11 +194,17 @@ impl Sandbox {
         };
         let unnamed = Arc::new(Plugin { sandbox: self.clone(), entry, info });
         let said = unnamed.describe().await.map_err(|failure| LoadError::Describe(failure.message))?;
+        if !is_name(&said.name) {
+            let why =
+                format!("its name {:?} is none: give letters, digits and hyphens, such as required-keys", said.name);
+            return Err(LoadError::Describe(why));
+        }
+        if !is_version(&said.version) {
+            let why = format!("its version {:?} is none: give three numbers, such as 1.2.0", said.version);
+            return Err(LoadError::Describe(why));
+        }
         let config_schema = serde_json::from_str(&said.config_schema)
             .map_err(|error| LoadError::Describe(format!("its configuration's schema is no JSON: {error}")))?;
-        if said.name.is_empty() || said.version.is_empty() {
-            return Err(LoadError::Describe("it has no name or no version".to_owned()));
-        }
         let Ok(mut plugin) = Arc::try_unwrap(unnamed) else {
             return Err(LoadError::Describe("it is still being asked".to_owned()));
         };
@@ -184,25 +217,51 @@ impl Sandbox {
 
     async fn compile(&self, digest: &str, wasm: Arc<[u8]>) -> Result<Component, LoadError> {
         let _turn = self.inner.compiling.acquire().await.map_err(|error| LoadError::Invalid(error.to_string()))?;
+        if let Some(component) = self.cached(digest).await? {
+            return Ok(component);
+        }
+        if let Some(compiler) = &self.inner.compiler {
+            let code = compiler.compile(wasm, self.inner.pool_for).await?;
+            let (inner, digest) = (self.inner.clone(), digest.to_owned());
+            let adopted = blocking(move || inner.cache.adopt(&inner.engine, &digest, &code)).await?;
+            return adopted.map_err(|error| LoadError::Compiler(format!("{error:#}")));
+        }
         let (inner, digest) = (self.inner.clone(), digest.to_owned());
-        let compiled = tokio::task::spawn_blocking(move || {
-            if let Some(component) = inner.cache.get(&inner.engine, &digest) {
-                return Ok(component);
-            }
+        let compiled = blocking(move || {
             let component = Component::from_binary(&inner.engine, &wasm)?;
             inner.cache.put(&digest, &component);
             Ok(component)
         });
-        compiled
-            .await
-            .map_err(|error| LoadError::Invalid(error.to_string()))?
-            .map_err(|error: wasmtime::Error| LoadError::Invalid(format!("{error:#}")))
+        compiled.await?.map_err(|error: wasmtime::Error| LoadError::Invalid(format!("{error:#}")))
     }
+
+    async fn cached(&self, digest: &str) -> Result<Option<Component>, LoadError> {
+        let (inner, digest) = (self.inner.clone(), digest.to_owned());
+        blocking(move || inner.cache.get(&inner.engine, &digest)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| LoadError::Compiler(error.to_string()))
+}
+
+/// Names go into paths and URLs as they are.
+fn is_name(text: &str) -> bool {
+    let inside = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    inside && (1..=100).contains(&text.len()) && !text.starts_with('-')
+}
+
+/// <https://semver.org>, section 2, with what may follow.
+fn is_version(text: &str) -> bool {
+    let (core, rest) = text.split_at(text.find(['-', '+']).unwrap_or(text.len()));
+    let numbers: Vec<_> = core.split('.').collect();
+    let follows = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'));
+    numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u64>().is_ok()) && follows && text.len() <= 100
 }
 
 /// The first eight bytes of WebAssembly tell what kind it is.
 fn check_binary(wasm: &[u8]) -> Result<(), LoadError> {
-    if wasm.len() > MAX_BYTES {
+    if wasm.len() > LARGEST_COMPONENT {
         return Err(LoadError::TooLarge(wasm.len()));
     }
     match wasm {

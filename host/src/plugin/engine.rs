@@ -9,6 +9,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 
 use super::bindings::validator::ValidatorPlugin;
 use super::cache::CompiledCache;
+use super::compiler::Compiler;
 use super::limits::Limits;
 use super::store::CallState;
 use super::threads::GuestThreads;
@@ -34,21 +35,33 @@ pub(super) struct Inner {
     pub(super) cache: CompiledCache,
     /// Compilation takes all processors as it is; one at a time leaves some for serving.
     pub(super) compiling: tokio::sync::Semaphore,
+    /// Where that is done; none for this process.
+    pub(super) compiler: Option<Compiler>,
+    /// What the engine's pool is laid out for; none where it has no pool.
+    pub(super) pool_for: Option<usize>,
 }
 
 impl Sandbox {
-    /// A sandbox with this many guest threads, which keeps compiled components in this folder.
+    /// A sandbox with this many guest threads, which keeps compiled components in this folder and compiles in this
+    /// process: for components that are trusted not to be bombs.
     pub fn new(threads: usize, cache: &Path) -> Result<Self, SandboxError> {
-        Self::build(threads.max(1), cache).map_err(SandboxError)
+        Self::build(threads.max(1), cache, None).map_err(SandboxError)
     }
 
-    fn build(threads: usize, cache: &Path) -> anyhow::Result<Self> {
-        let engine = match Engine::new(&config(Some(threads))) {
+    /// The same, compiling in a process of its own for each component, within bounds.
+    pub fn guarded(threads: usize, cache: &Path, compiler: Compiler) -> Result<Self, SandboxError> {
+        Self::build(threads.max(1), cache, Some(compiler)).map_err(SandboxError)
+    }
+
+    fn build(threads: usize, cache: &Path, compiler: Option<Compiler>) -> anyhow::Result<Self> {
+        let mut pool_for = Some(threads);
+        let engine = match Engine::new(&config(pool_for)) {
             Ok(engine) => engine,
             Err(error) => {
                 // The pool reserves address space; under a tight limit (ulimit -v) there is none to reserve.
                 tracing::warn!(error = format!("{error:#}"), "no room for a pool of instances: each is made on demand");
-                Engine::new(&config(None))?
+                pool_for = None;
+                Engine::new(&config(pool_for))?
             }
         };
         start_clock(&engine)?;
@@ -59,7 +72,7 @@ impl Sandbox {
         let cache = CompiledCache::open(cache, &engine)?;
         let threads = GuestThreads::start(threads)?;
         let compiling = tokio::sync::Semaphore::new(1);
-        Ok(Self { inner: Arc::new(Inner { engine, linker, threads, cache, compiling }) })
+        Ok(Self { inner: Arc::new(Inner { engine, linker, threads, cache, compiling, compiler, pool_for }) })
     }
 }
 
@@ -69,7 +82,7 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-fn config(pool_for: Option<usize>) -> Config {
+pub(super) fn config(pool_for: Option<usize>) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::FailureKind;
+use crate::model::{CallLimits, FailureKind};
 
 /// What one call of a plugin may use, as a rule sets it. Other limits are the same for all rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,13 @@ pub struct Limits {
     pub memory_mib: u64,
     /// Bytes read from the bundle's files, in MiB. A read counts as 4 KiB at least.
     pub read_mib: u64,
+}
+
+impl From<Limits> for CallLimits {
+    fn from(limits: Limits) -> Self {
+        let Limits { time_ms, memory_mib, read_mib } = limits;
+        Self { time_ms, memory_mib, read_mib }
+    }
 }
 
 impl Default for Limits {

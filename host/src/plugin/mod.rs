@@ -15,6 +15,7 @@ mod bundle;
 mod cache;
 mod call;
 mod capability;
+mod compiler;
 mod component;
 mod engine;
 mod limits;
@@ -25,7 +26,8 @@ mod wasi;
 
 pub use bundle::{Bundle, Contents, NoContents};
 pub use call::{CallResult, Placement, Plan};
-pub use component::{LoadError, Plugin, PluginInfo, PluginKind};
+pub use compiler::{Asked, Compiler, compile_apart};
+pub use component::{LARGEST_COMPONENT, LoadError, Plugin, PluginInfo, PluginKind};
 pub use engine::{Sandbox, SandboxError};
 pub use limits::Limits;
-pub use registry::Registry;
+pub use registry::{AddError, Added, Registry};

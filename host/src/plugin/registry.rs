@@ -2,14 +2,15 @@
 //! always be run again.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::component::digest;
+use super::component::{LoadError, digest};
 use super::{Plugin, PluginInfo, Sandbox};
-use crate::db::{Db, PluginRecord};
+use crate::db::{Db, DbError, PluginRecord, PluginUse};
 use crate::model::Timestamp;
 
 /// The plugins that there are.
@@ -18,8 +19,58 @@ pub struct Registry {
     db: Db,
     /// Those in use. A plugin that no snapshot holds any more is freed.
     loaded: Mutex<HashMap<String, Weak<Plugin>>>,
-    /// Where components lie as `NAME.wasm`. They go before what the database has under the same name.
-    folders: Vec<PathBuf>,
+    /// Where components lie as `NAME.wasm`.
+    folders: Vec<Folder>,
+}
+
+struct Folder {
+    path: PathBuf,
+    watched: bool,
+}
+
+/// A component that was added, or was there.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// What it is.
+    pub plugin: PluginInfo,
+    /// Whether it was not there before.
+    pub fresh: bool,
+    /// How long it took to check and compile; none where that was not needed.
+    pub compiled_in: Option<Duration>,
+}
+
+/// Why a component was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// It is no plugin.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Something else failed.
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}
+
+/// `NAME` or `NAME@VERSION`.
+#[derive(Clone, Copy)]
+struct Reference<'a> {
+    name: &'a str,
+    version: Option<&'a str>,
+}
+
+impl<'a> Reference<'a> {
+    fn of(text: &'a str) -> Self {
+        match text.split_once('@') {
+            Some((name, version)) => Self { name, version: Some(version) },
+            None => Self { name: text, version: None },
+        }
+    }
+
+    fn fits(&self, name: &str, version: &str) -> bool {
+        self.name == name && self.version.is_none_or(|wanted| wanted == version)
+    }
 }
 
 impl std::fmt::Debug for Registry {
@@ -30,38 +81,22 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     /// The plugins of this database and of these folders. A component of a folder is looked at when a rule names it.
-    pub fn new(sandbox: Sandbox, db: Db, folders: Vec<PathBuf>) -> Self {
-        Self { sandbox, db, loaded: Mutex::default(), folders }
-    }
-
-    /// Takes up `NAME.wasm` from the first folder that has it.
-    async fn import(&self, name: &str) -> anyhow::Result<Option<PluginInfo>> {
-        // A name that is more than a name must not lead out of the folders.
-        if name.contains(['/', '\0']) {
-            return Ok(None);
-        }
-        for folder in &self.folders {
-            let path = folder.join(format!("{name}.wasm"));
-            let wasm = match tokio::fs::read(&path).await {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                other => other.with_context(|| format!("{} cannot be read", path.display()))?,
-            };
-            let info = self.add(wasm.into()).await.with_context(|| format!("{} is no plugin", path.display()))?;
-            if info.name != name {
-                bail!("{} calls itself {:?}; a file must have its plugin's name", path.display(), info.name);
-            }
-            return Ok(Some(info));
-        }
-        Ok(None)
+    /// What lies in the watched folder goes before all else: somebody is working on it.
+    pub fn new(sandbox: Sandbox, db: Db, folders: Vec<PathBuf>, watched: Option<PathBuf>) -> Self {
+        let watched = watched.into_iter().map(|path| Folder { path, watched: true });
+        let folders = folders.into_iter().map(|path| Folder { path, watched: false });
+        Self { sandbox, db, loaded: Mutex::default(), folders: watched.chain(folders).collect() }
     }
 
     /// Checks a component and keeps it. One that is kept already is no error.
-    pub async fn add(&self, wasm: Arc<[u8]>) -> anyhow::Result<PluginInfo> {
+    pub async fn add(&self, wasm: Arc<[u8]>) -> Result<Added, AddError> {
         let digest = digest(&wasm);
-        if let Some(known) = self.db.plugins().await?.into_iter().find(|record| record.digest == digest) {
-            return info_of(known);
+        if let Some(known) = self.db.plugin_record(&digest).await? {
+            return Ok(Added { plugin: info_of(known)?, fresh: false, compiled_in: None });
         }
+        let started = Instant::now();
         let plugin = self.sandbox.load(wasm.clone()).await?;
+        let compiled_in = Some(started.elapsed());
         let info = plugin.info();
         let record = PluginRecord {
             digest: info.digest.clone(),
@@ -70,44 +105,82 @@ impl Registry {
             kind: info.kind.name().to_owned(),
             summary: info.summary.clone(),
             config_schema: info.config_schema.to_string(),
-            imports: serde_json::to_string(&info.imports)?,
+            imports: serde_json::to_string(&info.imports).context("the imports cannot be written")?,
             size: wasm.len() as u64,
             added: Timestamp::now(),
         };
-        self.db.put_plugin(&record, &wasm).await?;
+        let fresh = self.db.put_plugin(&record, &wasm).await?;
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::downgrade(&plugin));
         tracing::info!(plugin = info.name, version = info.version, digest = info.digest, "a new plugin");
-        Ok(plugin.info().clone())
+        Ok(Added { plugin: info.clone(), fresh, compiled_in })
     }
 
-    /// The digest that a rule's `plugin` means: `sha256:DIGEST`, `NAME@VERSION`, or `NAME` for its newest version.
-    pub async fn resolve(&self, reference: &str) -> anyhow::Result<String> {
-        if reference.starts_with("sha256:") {
-            return Ok(reference.to_owned());
-        }
-        let (name, version) = match reference.split_once('@') {
-            Some((name, version)) => (name, Some(version)),
-            None => (reference, None),
+    /// All plugins that are kept, by name and in the order in which they were added.
+    pub async fn list(&self) -> anyhow::Result<Vec<PluginInfo>> {
+        self.db.plugins().await?.into_iter().map(info_of).collect()
+    }
+
+    /// The plugin that a reference means, of those that are kept.
+    pub async fn find(&self, reference: &str) -> anyhow::Result<Option<PluginInfo>> {
+        let record = match reference.starts_with("sha256:") {
+            true => self.db.plugin_record(reference).await?,
+            false => self.newest(Reference::of(reference)).await?,
         };
-        let fits = |known: &str| version.is_none_or(|version| version == known);
-        if let Some(info) = self.import(name).await?.filter(|info| fits(&info.version)) {
-            return Ok(info.digest);
-        }
+        record.map(info_of).transpose()
+    }
+
+    /// A plugin's component.
+    pub async fn wasm(&self, digest: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(self.db.plugin(digest).await?.map(|stored| stored.wasm))
+    }
+
+    /// Removes a plugin, unless a revision of the policy names it.
+    pub async fn remove(&self, digest: &str) -> anyhow::Result<PluginUse> {
+        Ok(self.db.delete_plugin(digest).await?)
+    }
+
+    async fn newest(&self, reference: Reference<'_>) -> anyhow::Result<Option<PluginRecord>> {
         let mut known = self.db.plugins().await?;
-        known.retain(|record| record.name == name && fits(&record.version));
-        // Of two with one version the newer wins.
-        match known.into_iter().max_by_key(|record| (version_key(&record.version), record.added)) {
+        known.retain(|record| reference.fits(&record.name, &record.version));
+        // Of two with one version the one that was added later wins.
+        Ok(known.into_iter().max_by_key(|record| (version_key(&record.version), record.added)))
+    }
+
+    /// The digest that a rule's `plugin` means: `sha256:DIGEST`, `NAME@VERSION`, or `NAME` for its newest version. What
+    /// lies in the plugin folders is taken up first; the watched folder's goes before everything else.
+    pub async fn resolve(&self, text: &str) -> anyhow::Result<String> {
+        if text.starts_with("sha256:") {
+            return Ok(text.to_owned());
+        }
+        let reference = Reference::of(text);
+        for folder in &self.folders {
+            let Some(info) = import(self, &folder.path, reference.name).await? else { continue };
+            if folder.watched && reference.fits(&info.name, &info.version) {
+                return Ok(info.digest);
+            }
+        }
+        match self.newest(reference).await? {
             Some(record) => Ok(record.digest),
             None => {
                 let mut names: Vec<_> = self.db.plugins().await?.into_iter().map(|record| record.name).collect();
                 names.sort();
                 names.dedup();
                 let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                let folders: Vec<_> = self.folders.iter().map(|folder| folder.display().to_string()).collect();
+                let folders: Vec<_> = self.folders.iter().map(|folder| folder.path.display().to_string()).collect();
                 let looked = if folders.is_empty() { "there is none".to_owned() } else { folders.join(", ") };
-                bail!("there is no plugin {reference:?}; known are: {known}; plugin folders: {looked}")
+                bail!("there is no plugin {text:?}; known are: {known}; plugin folders: {looked}")
             }
         }
+    }
+
+    /// The plugin with this digest, if it is one that the reference may mean.
+    pub async fn get_as(&self, digest: &str, reference: &str) -> anyhow::Result<Arc<Plugin>> {
+        let plugin = self.get(digest).await?;
+        let (info, wanted) = (plugin.info(), Reference::of(reference));
+        if reference != digest && !wanted.fits(&info.name, &info.version) {
+            bail!("the digest {digest} is that of {}@{}, not of {reference:?}", info.name, info.version);
+        }
+        Ok(plugin)
     }
 
     /// The plugin with this digest, ready to be called.
@@ -124,6 +197,24 @@ impl Registry {
         loaded.insert(digest.to_owned(), Arc::downgrade(&plugin));
         Ok(plugin)
     }
+}
+
+/// Takes up `NAME.wasm` from a folder that has it.
+async fn import(registry: &Registry, folder: &Path, name: &str) -> anyhow::Result<Option<PluginInfo>> {
+    // A name that is more than a name must not lead out of the folder.
+    if name.contains(['/', '\0']) {
+        return Ok(None);
+    }
+    let path = folder.join(format!("{name}.wasm"));
+    let wasm = match tokio::fs::read(&path).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.with_context(|| format!("{} cannot be read", path.display()))?,
+    };
+    let info = registry.add(wasm.into()).await.with_context(|| format!("{} is no plugin", path.display()))?.plugin;
+    if info.name != name {
+        bail!("{} calls itself {:?}; a file must have its plugin's name", path.display(), info.name);
+    }
+    Ok(Some(info))
 }
 
 /// Versions in their order; text that is no version comes before all that are.

@@ -19,6 +19,10 @@ pub struct PolicyDocument {
     /// Why this policy is as it is: kept with its revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// By the names of rules, the digests of the very plugins they are to run, as `GET /api/policy` shows them. A rule
+    /// that is not named here runs what its `plugin` means when the policy is applied.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub digests: BTreeMap<String, String>,
 }
 
 /// What happens to a bundle when a rule's plugin cannot judge it.
@@ -30,6 +34,41 @@ pub enum OnFailure {
     Reject,
     /// It goes on as if the rule had passed.
     Accept,
+}
+
+/// What becomes of a rule that is taken for broken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quarantined {
+    /// It stays as it is, and `on_failure` decides: closed where that rejects.
+    #[default]
+    Closed,
+    /// It goes on in shadow, by a revision that the gate makes.
+    Shadow,
+}
+
+/// When a rule that fails again and again is taken for broken, and what happens then. To fail is not to reject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quarantine {
+    /// So many failures in a row.
+    pub failures: u32,
+    /// All of them within so many seconds.
+    pub within_s: u64,
+    /// And then.
+    pub then: Quarantined,
+}
+
+impl Default for Quarantine {
+    fn default() -> Self {
+        Self { failures: 5, within_s: 600, then: Quarantined::Closed }
+    }
+}
+
+impl Quarantine {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A plugin with its configuration, scope, mode and limits, under a name.
@@ -55,6 +94,9 @@ pub struct Rule {
     /// What happens when the plugin cannot judge.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// When the rule is taken for broken.
+    #[serde(default, skip_serializing_if = "Quarantine::is_default")]
+    pub quarantine: Quarantine,
     /// What the plugin may reach beyond the bundle, by name. No capability can be granted yet.
     #[serde(default)]
     pub grants: BTreeMap<String, serde_json::Value>,
@@ -94,8 +136,14 @@ impl PolicyDocument {
             for name in rule.grants.keys() {
                 add(format!("grants.{name}: nothing by that name can be granted"));
             }
+            if rule.quarantine.failures == 0 {
+                add("quarantine.failures is 0; give at least 1".to_owned());
+            }
             rule.limits.mistakes().into_iter().for_each(&mut add);
             rule.when.mistakes().into_iter().for_each(&mut add);
+        }
+        for name in self.digests.keys().filter(|name| self.rules.iter().all(|rule| rule.name != **name)) {
+            mistakes.push(format!("digests.{name}: there is no rule of that name"));
         }
         mistakes
     }

@@ -3,17 +3,26 @@
 //! - [`PolicyDocument`]: what an admin writes.
 //! - [`Snapshot`]: a revision whose plugins are at hand, immutable; a job is judged whole by one snapshot.
 //! - [`PolicyBook`]: which snapshot is active, and how another one becomes so.
+//! - [`PolicyDiff`]: what one revision says that another does not.
 //! - [`review`]: all rules in scope over one bundle, and what comes of it.
+//! - [`Health`]: rules that fail again and again.
+//! - [`Watch`]: for development, a folder whose plugins are run as soon as they are saved.
 
 mod book;
+mod diff;
 mod document;
+mod health;
 mod review;
 mod scope;
 mod snapshot;
 mod starter;
+mod watch;
 
-pub use book::{PolicyBook, PolicyError};
-pub use document::{OnFailure, PolicyDocument, Rule};
+pub use book::{Origin, PolicyBook, PolicyError};
+pub use diff::{FieldChange, PluginChange, PluginName, PolicyDiff, RuleChange};
+pub use document::{OnFailure, PolicyDocument, Quarantine, Quarantined, Rule};
+pub use health::Health;
 pub use review::{Review, Verdict, review};
 pub use scope::When;
 pub use snapshot::{ActiveRule, Snapshot};
+pub use watch::Watch;

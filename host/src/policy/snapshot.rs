@@ -48,9 +48,12 @@ impl Snapshot {
         let mut mistakes = document.mistakes();
         let mut rules = Vec::new();
         for rule in &document.rules {
-            let found = match registry.resolve(&rule.plugin).await {
-                Ok(digest) => registry.get(&digest).await,
-                Err(error) => Err(error),
+            let found = match document.digests.get(&rule.name) {
+                Some(digest) => registry.get_as(digest, &rule.plugin).await,
+                None => match registry.resolve(&rule.plugin).await {
+                    Ok(digest) => registry.get(&digest).await,
+                    Err(error) => Err(error),
+                },
             };
             let plugin = match found {
                 Ok(plugin) => plugin,
@@ -77,11 +80,29 @@ impl Snapshot {
         Ok(Self { revision: Some(revision), rules })
     }
 
-    /// The rules as a revision keeps them.
-    pub(super) fn kept(&self) -> Vec<KeptRule> {
+    /// The rules as a revision keeps them: JSON without spaces.
+    pub(super) fn kept(&self) -> serde_json::Result<String> {
         let keep =
             |active: &ActiveRule| KeptRule { rule: active.rule.clone(), digest: active.plugin.info().digest.clone() };
-        self.rules.iter().map(keep).collect()
+        serde_json::to_string(&self.rules.iter().map(keep).collect::<Vec<_>>())
+    }
+
+    /// The document that would make the same snapshot again, with the very same plugins.
+    pub fn document(&self) -> PolicyDocument {
+        PolicyDocument {
+            rules: self.rules.iter().map(|active| active.rule.clone()).collect(),
+            message: None,
+            digests: self
+                .rules
+                .iter()
+                .map(|active| (active.rule.name.clone(), active.plugin.info().digest.clone()))
+                .collect(),
+        }
+    }
+
+    /// The digests of its plugins.
+    pub(super) fn digests(&self) -> Vec<String> {
+        self.rules.iter().map(|active| active.plugin.info().digest.clone()).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Black-box tests: the program is started as its users start it, and asked over HTTP.
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
-//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability` and `plugins` for our own.
+//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability`, `plugins` and `swap` for our own.
 
 mod bundle;
 mod contract;
@@ -12,5 +12,6 @@ mod redis;
 mod site;
 mod spool;
 mod stores;
+mod swap;
 mod test_data;
 mod wait;

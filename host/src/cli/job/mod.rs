@@ -1,14 +1,16 @@
 //! `sluice job`: looking at jobs, and changing them by hand.
 
 mod list;
+mod revalidate;
 mod show;
 
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 
+use super::gate::GateArgs;
 use super::print::Printer;
 use super::{Exit, Failure, open_database};
-use crate::config::Settings;
+use crate::config::{Settings, Surroundings};
 use crate::db::{Cancelled, Db, Retried, SetJob};
 use crate::model::{Job, JobId, State, Task, Timestamp};
 
@@ -27,6 +29,13 @@ pub(super) enum Command {
     Retry {
         /// The job
         id: JobId,
+    },
+    /// Judge a job again by the revision that judged it, and say whether the verdict is the same; asks a running gate
+    Revalidate {
+        /// The job
+        id: JobId,
+        #[command(flatten)]
+        gate: GateArgs,
     },
     /// End a job as failed; a worker that has it stops at its next step
     Cancel {
@@ -70,9 +79,18 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 impl Command {
-    pub(super) async fn run(self, settings: &Settings, printer: &Printer) -> Result<Exit, Failure> {
+    pub(super) async fn run(
+        self,
+        settings: &Settings,
+        printer: &Printer,
+        surroundings: &Surroundings,
+    ) -> Result<Exit, Failure> {
+        if let Self::Revalidate { id, gate } = &self {
+            return revalidate::run(*id, &gate.open(surroundings)?, printer).await;
+        }
         let db = open_database(settings).await?;
         let done = match self {
+            Self::Revalidate { .. } => Ok(Exit::Done),
             Self::List(list) => list.run(&db, printer).await,
             Self::Show { id } => show::run(id, &db, printer).await,
             Self::Set(set) => set.run(&db, printer).await,
@@ -153,7 +171,7 @@ fn no_such_job(id: JobId) -> Failure {
 }
 
 /// A moment to the second, in UTC, as Pacifica's clients know it.
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     let mut text = at.pacifica();
     text.truncate("2018-01-25 16:54:50".len());
     text

@@ -1,6 +1,6 @@
 use super::*;
-use crate::db::{NewRevision, PluginRecord, PutRevisionError};
-use crate::model::Revision;
+use crate::db::{NewRevision, PluginRecord, PluginUse, PutRevisionError, RuleMark, TokenRecord};
+use crate::model::{Revision, Role};
 
 fn record(name: &str, digest: &str, second: i64) -> PluginRecord {
     PluginRecord {
@@ -17,7 +17,7 @@ fn record(name: &str, digest: &str, second: i64) -> PluginRecord {
 }
 
 fn revision<'a>(rules: &'a str, author: &'a str) -> NewRevision<'a> {
-    NewRevision { rules, message: "why", author, origin: "test", created: at(1) }
+    NewRevision { rules, plugins: &[], message: "why", author, origin: "test", created: at(1) }
 }
 
 on_both! {
@@ -88,5 +88,61 @@ on_both! {
             }
         }
         assert_eq!(made, [2]);
+    }
+
+    async fn a_plugin_is_removed_unless_a_revision_names_it(place) {
+        let db = place.db().await;
+        for digest in ["sha256:aa", "sha256:bb"] {
+            db.put_plugin(&record("keys", digest, 1), b"wasm").await.unwrap();
+        }
+        let rules = r#"[{"name":"a","digest":"sha256:aa"}]"#;
+        let named = ["sha256:aa".to_owned()];
+        let first = db.put_revision(None, NewRevision { plugins: &named, ..revision(rules, "ada") }).await.unwrap();
+        assert_eq!(db.delete_plugin("sha256:aa").await.unwrap(), PluginUse::Revision(first));
+        assert_eq!(db.delete_plugin("sha256:bb").await.unwrap(), PluginUse::Removed);
+        assert_eq!(db.delete_plugin("sha256:bb").await.unwrap(), PluginUse::NoSuchPlugin);
+        let gone = ["sha256:bb".to_owned()];
+        let error = db.put_revision(Some(first), NewRevision { plugins: &gone, ..revision("[]", "ada") }).await;
+        assert!(matches!(error.unwrap_err(), PutRevisionError::PluginGone(digest) if digest == "sha256:bb"));
+        assert_eq!(db.latest_revision_number().await.unwrap(), Some(first));
+    }
+
+    async fn a_token_is_good_until_it_is_revoked(place) {
+        let db = place.db().await;
+        let token = |id: &str, role| TokenRecord {
+            id: id.to_owned(),
+            name: "ada".to_owned(),
+            role,
+            digest: "00".to_owned(),
+            author: "a test".to_owned(),
+            created: at(1),
+            revoked: None,
+        };
+        assert!(db.put_first_token(&token("a", Role::Admin)).await.unwrap());
+        assert!(!db.put_first_token(&token("b", Role::Admin)).await.unwrap());
+        db.put_token(&token("c", Role::Reader)).await.unwrap();
+        assert_eq!(db.token("a").await.unwrap(), Some(token("a", Role::Admin)));
+        assert_eq!(db.token("b").await.unwrap(), None);
+        assert!(db.revoke_token("a", at(2)).await.unwrap() && !db.revoke_token("a", at(3)).await.unwrap());
+        assert_eq!(db.token("a").await.unwrap().unwrap().revoked, Some(at(2)));
+        assert!(db.put_first_token(&token("d", Role::Admin)).await.unwrap());
+        assert_eq!(db.tokens().await.unwrap().len(), 3);
+    }
+
+    async fn a_rule_has_one_mark_until_it_is_taken_off(place) {
+        let db = place.db().await;
+        let mark = |failures| RuleMark {
+            rule: "a".to_owned(),
+            digest: "sha256:aa".to_owned(),
+            failures,
+            kind: "trap".to_owned(),
+            message: "it trapped".to_owned(),
+            marked: at(1),
+        };
+        for failures in [5, 6] {
+            db.mark_rule(&mark(failures)).await.unwrap();
+        }
+        assert_eq!(db.rule_marks().await.unwrap(), [mark(6)]);
+        assert!(db.unmark_rule("a").await.unwrap() && !db.unmark_rule("a").await.unwrap());
     }
 }

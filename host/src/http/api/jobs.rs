@@ -3,15 +3,17 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::super::Site;
+use super::super::access::Who;
 use super::super::problem::Problem;
 use super::id;
-use crate::db::{JobFilter, StoredFile, StoredTransaction};
-use crate::model::{FileId, Job, JobId, JobKind, KeyValue, Stage, State as JobState};
+use crate::db::{Cancelled, JobFilter, Retried, StoredFile, StoredTransaction};
+use crate::model::{FileId, Job, JobId, JobKind, KeyValue, Role, Stage, State as JobState, Timestamp};
 
 /// Jobs on a page, where nothing else is asked for, and at most.
 const PAGE: u32 = 50;
@@ -41,7 +43,7 @@ struct Page {
 
 /// A job as the API shows it.
 #[derive(Serialize)]
-struct JobView {
+pub(in crate::http) struct JobView {
     #[serde(flatten)]
     job: Job,
     complete: bool,
@@ -146,4 +148,61 @@ pub(in crate::http) async fn files(State(site): State<Site>, Path(text): Path<St
     let stored = site.db.transaction(job.id).await?.map(|transaction| transaction.files).unwrap_or_default();
     let view = |file: StoredFile| FileView { id: file.id, file };
     Ok(Json(Files { files: stored.into_iter().map(view).collect() }).into_response())
+}
+
+/// `POST /api/jobs/{id}/retry`: a failed job waits for a worker again.
+pub(in crate::http) async fn retry(
+    State(site): State<Site>,
+    who: Who,
+    Path(text): Path<String>,
+) -> Result<Json<JobView>, Problem> {
+    let bearer = who.must(Role::Operator)?;
+    let job = known(&site, &text).await?;
+    let refuse = |why: String| Err(Problem::new(StatusCode::CONFLICT, why));
+    match site.db.retry_job(job.id, Timestamp::now()).await? {
+        Retried::Waiting => {}
+        Retried::NotFailed => {
+            return refuse(format!("job {} has not failed, so there is nothing to try again", job.id));
+        }
+        Retried::NotReceived => {
+            return refuse(format!(
+                "the bytes of job {} never arrived whole; the uploader has to send them again",
+                job.id
+            ));
+        }
+        Retried::NoSuchJob => return Err(Problem::not_found(format!("there is no job {}", job.id))),
+    }
+    tracing::info!(job = %job.id, by = bearer.name, "a failed job is tried again");
+    site.intake.wake.wake(job.id, job.kind).await;
+    Ok(Json(known(&site, &text).await?.into()))
+}
+
+/// Why a job is cancelled.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Cancel {
+    /// What the uploader is told.
+    reason: Option<String>,
+}
+
+/// `POST /api/jobs/{id}/cancel`: a job ends as failed; a worker that has it stops at its next step.
+pub(in crate::http) async fn cancel(
+    State(site): State<Site>,
+    who: Who,
+    Path(text): Path<String>,
+    asked: Option<Json<Cancel>>,
+) -> Result<Json<JobView>, Problem> {
+    let bearer = who.must(Role::Operator)?;
+    let job = known(&site, &text).await?;
+    let reason = asked.and_then(|Json(asked)| asked.reason);
+    let reason = reason.unwrap_or_else(|| format!("Cancelled by {}", bearer.name));
+    match site.db.cancel_job(job.id, Timestamp::now(), &reason).await? {
+        Cancelled::Now => {}
+        Cancelled::AlreadyDone => {
+            return Err(Problem::new(StatusCode::CONFLICT, format!("job {} had ended before", job.id)));
+        }
+        Cancelled::NoSuchJob => return Err(Problem::not_found(format!("there is no job {}", job.id))),
+    }
+    tracing::info!(job = %job.id, by = bearer.name, "a job was cancelled");
+    Ok(Json(known(&site, &text).await?.into()))
 }

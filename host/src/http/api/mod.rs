@@ -2,7 +2,10 @@
 
 pub(super) mod files;
 pub(super) mod jobs;
+pub(super) mod plugins;
 pub(super) mod policy;
+pub(super) mod replay;
+pub(super) mod tokens;
 
 use std::str::FromStr;
 

@@ -1,14 +1,12 @@
 //! `Policy Validation`: every rule in scope judges the bundle.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Placing, Run, StepError};
-use crate::ingest::Sources;
-use crate::model::{Document, Finding, JobKind, Location, Severity, Timestamp};
-use crate::plugin::{Bundle, Contents};
+use crate::ingest::contents;
+use crate::model::{Document, Finding, Location, Severity, Timestamp};
+use crate::plugin::Bundle;
 use crate::policy::{Verdict, review};
 use crate::spool::Manifest;
 
@@ -33,11 +31,14 @@ impl Run<'_> {
             job.created,
             loaded.document.clone(),
             loaded.file_ids,
-            self.contents(&loaded.document),
+            contents::waiting(job, &self.manifest, &loaded.document, &pipeline.spool, &pipeline.sources),
         ));
         let own = unlisted(&self.manifest, &loaded.document);
-        let review = review(&pipeline.policy.active(), &bundle, own).await;
+        // The job keeps this snapshot, whatever becomes active meanwhile.
+        let snapshot = pipeline.policy.active();
+        let review = review(&snapshot, &bundle, own).await;
         pipeline.db.put_report(&review.report, self.epoch(), Timestamp::now()).await?;
+        pipeline.policy.note_health(&snapshot, &review.report, Timestamp::now()).await;
         self.revision = Some(review.report.revision);
         self.placing = match review.verdict {
             Verdict::Accepted(Some(places)) => Placing::Planned(places),
@@ -46,42 +47,6 @@ impl Run<'_> {
             Verdict::Rejected(why) => return Err(StepError::Final(why)),
         };
         Ok(())
-    }
-
-    /// The contents that rules may read.
-    fn contents(&self, document: &Arc<Document>) -> Arc<dyn Contents> {
-        match self.kind() {
-            JobKind::Upload => {
-                let members: std::collections::HashMap<_, _> =
-                    self.manifest.members.iter().map(|member| (&member.path, member)).collect();
-                let path = |path| Some(self.pipeline.spool.member(self.id(), members.get(path)?));
-                let paths = document.files().iter().map(|file| path(file.path.as_ref().ok()?));
-                Arc::new(Spooled(paths.collect()))
-            }
-            JobKind::Move => Arc::new(AtSource { document: document.clone(), sources: self.pipeline.sources.clone() }),
-        }
-    }
-}
-
-/// An upload's files, in the spool.
-struct Spooled(Vec<Option<PathBuf>>);
-
-impl Contents for Spooled {
-    fn open(&self, file: usize) -> Option<File> {
-        File::open(self.0.get(file)?.as_ref()?).ok()
-    }
-}
-
-/// A move's files, where they lie; only below the roots that moves may come from.
-struct AtSource {
-    document: Arc<Document>,
-    sources: Arc<Sources>,
-}
-
-impl Contents for AtSource {
-    fn open(&self, file: usize) -> Option<File> {
-        let source = self.document.files().get(file)?.source.as_deref()?;
-        self.sources.find(source).ok().map(|(_, file)| file)
     }
 }
 

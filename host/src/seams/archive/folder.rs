@@ -286,6 +286,10 @@ impl Archive for FolderArchive {
             .await?;
         Ok(tokio::fs::File::from_std(file))
     }
+
+    fn local(&self, location: &Location) -> Option<File> {
+        Some(self.root.open(location.as_str()).ok()?.into_std())
+    }
 }
 
 #[cfg(test)]

@@ -42,4 +42,9 @@ pub trait Archive: Send + Sync {
 
     /// Opens a file for reading.
     async fn open(&self, location: &Location) -> Result<tokio::fs::File, SeamError>;
+
+    /// A file of the archive as one of this machine's, for rules to read; none where the archive has no such files.
+    fn local(&self, _location: &Location) -> Option<std::fs::File> {
+        None
+    }
 }

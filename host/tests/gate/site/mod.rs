@@ -160,6 +160,16 @@ impl Site {
         args
     }
 
+    /// Whether workers are processes of their own.
+    pub(crate) fn has_workers(&self) -> bool {
+        self.options.workers.is_some()
+    }
+
+    /// The flags that every process of the site is given, for commands beside it.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        self.args()
+    }
+
     pub(crate) fn serve(&self) -> &Process {
         self.serve.as_ref().expect("a running serve")
     }
@@ -232,7 +242,7 @@ impl Drop for Site {
 }
 
 /// The plugins that are shipped, and the hostile guests of the tests, as far as they are built.
-fn plugin_folders() -> Vec<PathBuf> {
+pub(crate) fn plugin_folders() -> Vec<PathBuf> {
     let target = Path::new(env!("CARGO_BIN_EXE_sluice")).ancestors().nth(2).expect("a target folder");
     let folders: Vec<PathBuf> =
         ["plugins", "test-guests"].iter().map(|name| target.join(name)).filter(|folder| folder.is_dir()).collect();

@@ -1,0 +1,156 @@
+//! `/api/plugins`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::super::Site;
+use super::super::access::Who;
+use super::super::problem::Problem;
+use crate::db::PluginUse;
+use crate::model::Role;
+use crate::plugin::{AddError, LARGEST_COMPONENT, LoadError, PluginInfo};
+
+/// The header that carries a minisign signature: the signature file's contents, in base64.
+const SIGNATURE: &str = "sluice-signature";
+
+/// A plugin that was added.
+#[derive(Serialize)]
+struct AddedView {
+    #[serde(flatten)]
+    plugin: PluginInfo,
+    /// How long checking and compiling took; null where the plugin was there already.
+    compile_ms: Option<u64>,
+}
+
+/// `POST /api/plugins`: a component, as it is.
+pub(in crate::http) async fn add(State(site): State<Site>, who: Who, request: Request) -> Result<Response, Problem> {
+    let bearer = who.must(Role::Admin)?;
+    let (parts, body) = request.into_parts();
+    let wasm = component(body).await?;
+    check_signature(&site, &parts.headers, &wasm)?;
+    let added = site.policy.registry().add(Arc::from(wasm)).await.map_err(refusal)?;
+    if added.fresh {
+        tracing::info!(plugin = added.plugin.name, digest = added.plugin.digest, by = bearer.name, "added");
+    }
+    let compile_ms = added.compiled_in.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let location = format!("/api/plugins/{}", added.plugin.digest);
+    let status = if added.fresh { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, [(LOCATION, location)], Json(AddedView { plugin: added.plugin, compile_ms })).into_response())
+}
+
+async fn component(body: Body) -> Result<Vec<u8>, Problem> {
+    match Limited::new(body, LARGEST_COMPONENT).collect().await {
+        Ok(body) => Ok(body.to_bytes().into()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let why = format!("the component is larger than the {} MiB taken here", LARGEST_COMPONENT >> 20);
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, why).check("size"))
+        }
+        Err(error) => Err(Problem::bad_request(format!("the component did not arrive whole: {error}"))),
+    }
+}
+
+fn refusal(error: AddError) -> Problem {
+    match error {
+        AddError::Load(error @ LoadError::TooLarge(_)) => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()).check(error.check())
+        }
+        AddError::Load(error @ LoadError::Compiler(_)) => {
+            tracing::error!(%error, "a component could not be compiled");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).check(error.check())
+        }
+        AddError::Load(error) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).check(error.check()),
+        AddError::Db(error) => error.into(),
+        AddError::Failed(error) => error.into(),
+    }
+}
+
+/// With keys configured, a component comes with a signature by one of them.
+fn check_signature(site: &Site, headers: &HeaderMap, wasm: &[u8]) -> Result<(), Problem> {
+    let keys = &site.settings.plugin_keys;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let refuse = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why).check("signature");
+    let given = headers.get(SIGNATURE).ok_or_else(|| {
+        refuse("plugins must be signed here: sign it with minisign, and send the .minisig file along (`sluice plugin push` does)".to_owned())
+    })?;
+    let text = BASE64_STANDARD.decode(given.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let signature = text.and_then(|text| minisign_verify::Signature::decode(&text).ok());
+    let signature =
+        signature.ok_or_else(|| refuse("Sluice-Signature is no minisign signature file in base64".to_owned()))?;
+    match keys.iter().any(|key| key.0.verify(wasm, &signature, false).is_ok()) {
+        true => Ok(()),
+        false => Err(refuse("the signature is not one of this component by a key that is trusted here".to_owned())),
+    }
+}
+
+/// `GET /api/plugins`
+pub(in crate::http) async fn list(State(site): State<Site>) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({ "plugins": site.policy.registry().list().await? })))
+}
+
+/// `GET /api/plugins/{plugin}`, by `sha256:DIGEST`, `NAME@VERSION`, or `NAME` for its newest version.
+pub(in crate::http) async fn show(
+    State(site): State<Site>,
+    Path(reference): Path<String>,
+) -> Result<Json<PluginInfo>, Problem> {
+    Ok(Json(known(&site, &reference).await?))
+}
+
+async fn known(site: &Site, reference: &str) -> Result<PluginInfo, Problem> {
+    let found = site.policy.registry().find(reference).await?;
+    found.ok_or_else(|| Problem::not_found(format!("there is no plugin {reference:?}")))
+}
+
+/// `GET /api/plugins/{plugin}/wasm`: the component.
+pub(in crate::http) async fn wasm(
+    State(site): State<Site>,
+    Path(reference): Path<String>,
+) -> Result<Response, Problem> {
+    let info = known(&site, &reference).await?;
+    let wasm = site.policy.registry().wasm(&info.digest).await?;
+    let wasm = wasm.ok_or_else(|| Problem::not_found(format!("there is no plugin {reference:?}")))?;
+    let name: String = info.name.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
+    let headers = [
+        (CONTENT_TYPE, "application/wasm".to_owned()),
+        (ETAG, format!("\"{}\"", info.digest)),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.wasm\"")),
+    ];
+    Ok((headers, wasm).into_response())
+}
+
+/// `DELETE /api/plugins/{plugin}`
+pub(in crate::http) async fn remove(
+    State(site): State<Site>,
+    who: Who,
+    Path(reference): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let bearer = who.must(Role::Admin)?;
+    let info = known(&site, &reference).await?;
+    match site.policy.registry().remove(&info.digest).await? {
+        PluginUse::Removed => {
+            tracing::info!(plugin = info.name, digest = info.digest, by = bearer.name, "removed");
+            Ok(StatusCode::NO_CONTENT)
+        }
+        PluginUse::NoSuchPlugin => Err(Problem::not_found(format!("there is no plugin {reference:?}"))),
+        PluginUse::Revision(revision) => {
+            let why = format!(
+                "revision {revision} of the policy runs {}@{}; revisions are kept so that a verdict can be run again, and \
+                 their plugins with them",
+                info.name, info.version
+            );
+            Err(Problem::new(StatusCode::CONFLICT, why))
+        }
+    }
+}
