@@ -17,11 +17,12 @@ pub(crate) struct Chunks {
     buffer: Vec<u8>,
     filled: usize,
     last: bool,
+    ascii: bool,
 }
 
 impl Chunks {
     pub(crate) fn new(file: File) -> Self {
-        Self { file, buffer: vec![0; LONGEST_ROW + READ], filled: 0, last: false }
+        Self { file, buffer: vec![0; LONGEST_ROW + READ], filled: 0, last: false, ascii: true }
     }
 
     /// What is in the buffer.
@@ -32,6 +33,11 @@ impl Chunks {
     /// Whether nothing comes after it.
     pub(crate) fn is_last(&self) -> bool {
         self.last
+    }
+
+    /// Whether all of it is ASCII, so that nobody needs to look for bytes that are not UTF-8.
+    pub(crate) fn is_ascii(&self) -> bool {
+        self.ascii
     }
 
     /// Drops the bytes before `used` and reads more. Says whether there was room.
@@ -45,6 +51,9 @@ impl Chunks {
         let read = self.file.read(&mut self.buffer[rest..rest + READ])?;
         self.filled += read;
         self.last = read == 0;
+        let (words, tail) = self.bytes().as_chunks::<8>();
+        let high = words.iter().fold(0, |high, word| high | u64::from_le_bytes(*word));
+        self.ascii = high & 0x8080_8080_8080_8080 == 0 && tail.is_ascii();
         Ok(true)
     }
 }

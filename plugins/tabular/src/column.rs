@@ -115,9 +115,7 @@ impl Column {
     pub(crate) fn object(&self, value: &[u8]) -> Option<Objection> {
         let is_kind = match self.kind {
             Kind::Text => true,
-            Kind::Integer => value::is_integer(value),
-            Kind::Number if self.nan && value::is_nan(value) => return None,
-            Kind::Number => value::is_number(value, self.mark),
+            Kind::Integer | Kind::Number => return self.object_to_number(value).or_else(|| self.object_to_text(value)),
             Kind::Boolean => value::is_boolean(value),
             Kind::Date => value::is_date(value),
             Kind::Datetime => value::is_datetime(value),
@@ -126,14 +124,41 @@ impl Column {
             return Some(Objection::Kind);
         }
         if self.min.is_some() || self.max.is_some() {
-            if self.min.as_ref().is_some_and(|(_, bound)| bound.is_above_value(value, self.mark)) {
+            if self.min.as_ref().is_some_and(|(_, bound)| bound.is_after(value)) {
                 return Some(Objection::TooSmall);
             }
-            if self.max.as_ref().is_some_and(|(_, bound)| bound.is_below_value(value, self.mark)) {
+            if self.max.as_ref().is_some_and(|(_, bound)| bound.is_before(value)) {
                 return Some(Objection::TooLarge);
             }
         }
-        if self.allowed.as_ref().is_some_and(|(_, set)| !set.contains(value)) {
+        self.object_to_text(value)
+    }
+
+    fn object_to_number(&self, value: &[u8]) -> Option<Objection> {
+        let is_whole = self.kind == Kind::Integer;
+        if self.min.is_none() && self.max.is_none() {
+            let is_kind = if is_whole {
+                value::is_integer(value)
+            } else {
+                value::is_number(value, self.mark) || (self.nan && value::is_nan(value))
+            };
+            return (!is_kind).then_some(Objection::Kind);
+        }
+        let number = match value::number(value, self.mark) {
+            Some(_) if is_whole && !value::is_integer(value) => return Some(Objection::Kind),
+            Some(number) => number,
+            None if self.nan && value::is_nan(value) => return None,
+            None => return Some(Objection::Kind),
+        };
+        match (&self.min, &self.max) {
+            (Some((_, Bound::Number(min))), _) if number < *min => Some(Objection::TooSmall),
+            (_, Some((_, Bound::Number(max)))) if number > *max => Some(Objection::TooLarge),
+            _ => None,
+        }
+    }
+
+    fn object_to_text(&self, value: &[u8]) -> Option<Objection> {
+        if self.allowed.as_ref().is_some_and(|(texts, set)| !is_in(texts, set, value)) {
             return Some(Objection::NotAllowed);
         }
         if let Some((_, pattern)) = &self.pattern
@@ -192,6 +217,11 @@ impl Column {
     }
 }
 
+/// A short list is gone through faster than a hash is made.
+fn is_in(texts: &[String], set: &HashSet<Vec<u8>>, value: &[u8]) -> bool {
+    if texts.len() <= LISTED { texts.iter().any(|text| text.as_bytes() == value) } else { set.contains(value) }
+}
+
 /// Blanks are hard to see, and the usual reason.
 fn blanks(value: &[u8]) -> &'static str {
     if value.trim_ascii().len() < value.len() { " (there are blanks around it)" } else { "" }
@@ -219,17 +249,13 @@ impl Bound {
         }
     }
 
-    fn is_above_value(&self, value: &[u8], mark: u8) -> bool {
-        match self {
-            Self::Number(bound) => value::number(value, mark).is_some_and(|number| number < *bound),
-            Self::Date(bound) => &value[..bound.len()] < bound.as_slice(),
-        }
+    /// Whether this is a date after the one of a value, which begins with it.
+    fn is_after(&self, value: &[u8]) -> bool {
+        matches!(self, Self::Date(bound) if &value[..bound.len()] < bound.as_slice())
     }
 
-    fn is_below_value(&self, value: &[u8], mark: u8) -> bool {
-        match self {
-            Self::Number(bound) => value::number(value, mark).is_some_and(|number| number > *bound),
-            Self::Date(bound) => &value[..bound.len()] > bound.as_slice(),
-        }
+    /// Whether this is a date before the one of a value, which begins with it.
+    fn is_before(&self, value: &[u8]) -> bool {
+        matches!(self, Self::Date(bound) if &value[..bound.len()] > bound.as_slice())
     }
 }

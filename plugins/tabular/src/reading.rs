@@ -153,6 +153,7 @@ impl<'t> Reading<'t> {
             });
         }
         if self.table.utf8
+            && !self.chunks.is_ascii()
             && let Err(error) = std::str::from_utf8(&bytes[range.clone()])
         {
             let wrong = range.start + error.valid_up_to();
