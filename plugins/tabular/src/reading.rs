@@ -9,7 +9,7 @@ use crate::header::Header;
 use crate::notes::Notes;
 use crate::split::{Fault, Field, Scan};
 use crate::table::Table;
-use crate::unique::{Seen, Unique};
+use crate::unique::{Seen, Unique, hash_of};
 
 /// What some programs put in front of UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -200,14 +200,17 @@ impl<'t> Reading<'t> {
     fn compare(&mut self, fields: &[Field], notes: &mut Notes<'_>) {
         let (table, bytes, place) = (self.table, self.chunks.bytes(), self.place);
         for group in self.unique.groups() {
-            let positions = self.unique.fields(group);
-            let values: Vec<Cow<'_, [u8]>> =
-                positions.iter().map(|position| value(table, bytes, fields[*position])).collect();
+            let values = |unique: &Unique| -> Vec<Cow<'_, [u8]>> {
+                unique.fields(group).iter().map(|position| value(table, bytes, fields[*position])).collect()
+            };
             // What is missing is like nothing.
-            if values.iter().any(|value| table.missing.iter().any(|missing| **missing == **value)) {
+            let is_missing = |value: &[u8]| table.missing.iter().any(|missing| **missing == *value);
+            let Some(hash) =
+                hash_of(self.unique.fields(group).iter().map(|at| value(table, bytes, fields[*at])), is_missing)
+            else {
                 continue;
-            }
-            let seen = self.unique.keep(group, values.iter().map(|value| &**value));
+            };
+            let seen = self.unique.keep(group, hash);
             if seen == Seen::First || (seen == Seen::Full && self.is_full) {
                 continue;
             }
@@ -217,8 +220,10 @@ impl<'t> Reading<'t> {
             };
             if seen == Seen::Again {
                 notes.say("Remove the row that is there twice, or correct its value.", || {
-                    let shown: Vec<String> =
-                        values.iter().map(|value| Quoted(&String::from_utf8_lossy(value)).to_string()).collect();
+                    let shown: Vec<String> = values(&self.unique)
+                        .iter()
+                        .map(|value| Quoted(&String::from_utf8_lossy(value)).to_string())
+                        .collect();
                     let words = format!("{place}, column {}: {} came before.", names().join(", "), shown.join(", "));
                     ("value-not-unique", words)
                 });

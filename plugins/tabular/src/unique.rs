@@ -4,6 +4,7 @@
 //! Two different rows have one hash in one of about a hundred million tables of half a million rows; then a row is
 //! wrongly said to have come before. A row that did come before is never missed, as long as there is room.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
@@ -47,13 +48,9 @@ impl Unique {
         &self.groups[group].fields
     }
 
-    /// Keeps the values of a group.
-    pub(crate) fn keep<'v>(&mut self, group: usize, values: impl Iterator<Item = &'v [u8]>) -> Seen {
-        let mut hasher = DefaultHasher::new();
-        for value in values {
-            value.hash(&mut hasher);
-        }
-        let (hash, seen) = (hasher.finish(), &mut self.groups[group].seen);
+    /// Keeps the values of a group, by their hash.
+    pub(crate) fn keep(&mut self, group: usize, hash: u64) -> Seen {
+        let seen = &mut self.groups[group].seen;
         if seen.contains(&hash) {
             return Seen::Again;
         }
@@ -64,6 +61,21 @@ impl Unique {
         seen.insert(hash);
         Seen::First
     }
+}
+
+/// The hash of a group's values; None where one of them is missing.
+pub(crate) fn hash_of<'v>(
+    values: impl Iterator<Item = Cow<'v, [u8]>>,
+    is_missing: impl Fn(&[u8]) -> bool,
+) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    for value in values {
+        if is_missing(&value) {
+            return None;
+        }
+        value.hash(&mut hasher);
+    }
+    Some(hasher.finish())
 }
 
 /// What is hashed is a hash.
