@@ -17,7 +17,7 @@ use sluice_sdk::{Bundle, Failure, Mistakes, Report, Rule, Severity, Validator};
 use bag::Bag;
 use checksum::Algorithm;
 use config::Config;
-use files::Files;
+use files::{Files, Listing};
 use notes::Notes;
 
 /// Findings of one kind that are kept. The rule has a score of kinds, and the gate takes a thousand findings.
@@ -81,12 +81,16 @@ impl Validator for Manifest {
                 .add(severity, code, format!("The bundle has {what}."))
                 .hint(hint.as_deref().unwrap_or("Pack the data as the facility asks, and upload again."));
         }
+        if bags.is_empty() && crates.is_empty() {
+            return Ok(());
+        }
+        let listing = Listing::new(bundle);
         let mut notes = Notes { report, severity, hint: hint.as_deref(), not_at_hand: 0 };
         for root in &bags {
-            Bag::new(bagit, &Files::below(bundle, root), &mut notes).check()?;
+            Bag::new(bagit, &Files::below(&listing, root), &mut notes).check()?;
         }
         for root in &crates {
-            ro_crate::check(ro_crate, &Files::below(bundle, root), &mut notes)?;
+            ro_crate::check(ro_crate, &Files::below(&listing, root), &mut notes)?;
         }
         let not_at_hand = notes.not_at_hand;
         if not_at_hand > 0 {
