@@ -8,7 +8,7 @@ PROFILE ?= release
 # Scripts and tests look for what is built here, whatever the machine's own cargo configuration says.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: help build run plugins test lint fmt doc clean
+.PHONY: help build run plugins test soak lint fmt doc clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ plugins: ## Build the plugins into target/plugins; PROFILE=dev takes the quickly
 
 test: ## Run all tests
 	@scripts/test
+
+soak: ## Run what takes minutes: swaps under load, memory, a bundle of 4 GiB
+	@scripts/soak
 
 lint: ## Check format, lints, documentation, dependencies and scripts
 	@scripts/lint

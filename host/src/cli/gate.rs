@@ -19,11 +19,11 @@ const TOKEN: &str = "SLUICE_TOKEN";
 #[derive(Args, Clone, Default)]
 pub(super) struct GateArgs {
     /// The gate's address [env: SLUICE_URL] [default: http://127.0.0.1:8066]
-    #[arg(long, value_name = "URL", help_heading = "Gate")]
+    #[arg(long, value_name = "URL", global = true, help_heading = "Gate")]
     url: Option<String>,
     /// Read the token from this file; SLUICE_TOKEN holds one itself [default: ./data/admin-token, for a gate on this
     /// machine]
-    #[arg(long, value_name = "FILE", help_heading = "Gate")]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Gate")]
     token_file: Option<PathBuf>,
 }
 

@@ -72,9 +72,6 @@ enum Command {
     /// Compile one component; the gate starts this itself
     #[command(hide = true)]
     CompileComponent {
-        /// What the engine's pool is laid out for
-        #[arg(long)]
-        pool_for: Option<usize>,
         /// Time on the processor
         #[arg(long)]
         seconds: u64,
@@ -120,12 +117,14 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             return Ok(Exit::Done);
         }
-        Command::CompileComponent { pool_for, seconds, memory } => {
-            compile_apart(Asked { pool_for, seconds, memory }, std::io::stdin().lock(), std::io::stdout().lock())?;
+        Command::CompileComponent { seconds, memory } => {
+            compile_apart(Asked { seconds, memory }, std::io::stdin().lock(), std::io::stdout().lock())?;
             return Ok(Exit::Done);
         }
         Command::Plugin(command) => return threads(0)?.block_on(command.run(surroundings, printer)),
-        Command::Policy(policy) => return threads(0)?.block_on(policy.run(surroundings, printer)),
+        Command::Policy(policy) => {
+            return threads(0)?.block_on(policy.run(&cli.flags.plugins, surroundings, printer));
+        }
         _ => {}
     }
     let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;

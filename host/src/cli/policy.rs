@@ -1,6 +1,7 @@
 //! `sluice policy`: the rules of a running gate, over its API.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -73,15 +74,13 @@ enum Command {
     },
 }
 
-/// A policy file, TOML or JSON.
+/// A policy file, TOML or JSON. Plugins that its rules name and that lie in a folder of `--plugins` are added to the gate,
+/// and the rules run these.
 #[derive(Args)]
 struct File {
     /// The file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Take the plugins that its rules name from here, NAME.wasm: they are added to the gate, and the rules run these
-    #[arg(long, value_name = "DIR")]
-    plugins: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -107,18 +106,25 @@ struct Active {
 }
 
 impl Policy {
-    pub(super) async fn run(self, surroundings: &Surroundings, printer: &Printer) -> Result<Exit, Failure> {
+    /// `plugins` are the folders of `--plugins`.
+    pub(super) async fn run(
+        self,
+        plugins: &[OsString],
+        surroundings: &Surroundings,
+        printer: &Printer,
+    ) -> Result<Exit, Failure> {
         let gate = self.gate.open(surroundings)?;
         let at = |file: &Path| surroundings.folder.join(file);
+        let folders: Vec<PathBuf> = plugins.iter().map(|folder| at(Path::new(folder))).collect();
         match self.command {
             Command::Show { revision } => show(&gate, revision, printer).await,
             Command::Check(file) => {
-                let document = file.read(&gate, &at, printer).await?;
+                let document = file.read(&gate, &at, &folders, printer).await?;
                 let request = gate.request(Method::POST, "/api/policy/check").json(&document);
                 diff(&gate.json(request).await.map_err(mistakes)?, printer)
             }
             Command::Apply { file, message } => {
-                let mut document = file.read(&gate, &at, printer).await?;
+                let mut document = file.read(&gate, &at, &folders, printer).await?;
                 document.message = message.or(document.message);
                 apply(&gate, &document, printer).await
             }
@@ -156,18 +162,16 @@ impl File {
         &self,
         gate: &Gate,
         at: &impl Fn(&Path) -> PathBuf,
+        folders: &[PathBuf],
         printer: &Printer,
     ) -> Result<PolicyDocument, Failure> {
         let mut document =
             PolicyDocument::read(&at(&self.file)).map_err(|mistake| Failure::new(Exit::Usage, mistake))?;
-        let Some(folder) = &self.plugins else { return Ok(document) };
         let mut added = BTreeMap::new();
         for rule in &document.rules {
             let name = rule.plugin.split('@').next().unwrap_or_default();
-            let path = at(folder).join(format!("{name}.wasm"));
-            if rule.plugin.starts_with("sha256:") || !path.is_file() {
-                continue;
-            }
+            let path = folders.iter().map(|folder| folder.join(format!("{name}.wasm"))).find(|path| path.is_file());
+            let Some(path) = path.filter(|_| !rule.plugin.starts_with("sha256:")) else { continue };
             if !added.contains_key(name) {
                 let plugin = push::push(gate, &path, None).await?;
                 printer.remark(&format!("{name} {}: {}", plugin.version, plugin.digest));

@@ -89,7 +89,9 @@ pub(super) async fn identify(State(site): State<Site>, mut request: Request, nex
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1). Other schemes are the site's proxy's.
 fn shown(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let given = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    // The scheme alone is a token that is none, not a call without one.
+    let (scheme, token) = given.split_once(' ').unwrap_or((given, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 

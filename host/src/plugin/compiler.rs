@@ -37,8 +37,6 @@ pub struct Compiler {
 /// What a compiling process is asked on its command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
-    /// Where the engine that asks has a pool of instances: what that is laid out for.
-    pub pool_for: Option<usize>,
     /// Seconds on the processor.
     pub seconds: u64,
     /// Bytes of memory.
@@ -47,16 +45,13 @@ pub struct Asked {
 
 impl Compiler {
     /// Compiles a component, within bounds.
-    pub(super) async fn compile(&self, wasm: Arc<[u8]>, pool_for: Option<usize>) -> Result<Vec<u8>, LoadError> {
+    pub(super) async fn compile(&self, wasm: Arc<[u8]>) -> Result<Vec<u8>, LoadError> {
         let failed = |error: io::Error| LoadError::Compiler(error.to_string());
         let mut command = Command::new(&self.program);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // What the gate is told in its environment is no business of a process that reads strangers' code.
         command.env_clear();
         command.args(["--seconds", &self.time.as_secs().max(1).to_string(), "--memory", &self.memory.to_string()]);
-        if let Some(threads) = pool_for {
-            command.args(["--pool-for", &threads.to_string()]);
-        }
         let mut child = command.spawn().map_err(failed)?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let feed = async move {
@@ -116,8 +111,27 @@ pub fn compile_apart(asked: Asked, mut from: impl Read, mut to: impl Write) -> a
     bound(Resource::Cpu, asked.seconds).context("the time cannot be bounded")?;
     let mut wasm = Vec::new();
     from.read_to_end(&mut wasm)?;
-    let engine = Engine::new(&engine::config(asked.pool_for))?;
+    // An engine that runs nothing needs no pool, and the code is the same.
+    let engine = Engine::new(&engine::config(None))?;
     let code = engine.precompile_component(&wasm)?;
     to.write_all(&code)?;
     Ok(to.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+
+    #[test]
+    fn an_engine_with_a_pool_takes_the_code_of_one_without() {
+        let hash = |pool_for| {
+            let mut hasher = DefaultHasher::new();
+            let engine = Engine::new(&engine::config(pool_for)).unwrap();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(Some(4)), hash(None));
+    }
 }

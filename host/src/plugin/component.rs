@@ -221,7 +221,7 @@ impl Sandbox {
             return Ok(component);
         }
         if let Some(compiler) = &self.inner.compiler {
-            let code = compiler.compile(wasm, self.inner.pool_for).await?;
+            let code = compiler.compile(wasm).await?;
             let (inner, digest) = (self.inner.clone(), digest.to_owned());
             let adopted = blocking(move || inner.cache.adopt(&inner.engine, &digest, &code)).await?;
             return adopted.map_err(|error| LoadError::Compiler(format!("{error:#}")));

@@ -37,8 +37,6 @@ pub(super) struct Inner {
     pub(super) compiling: tokio::sync::Semaphore,
     /// Where that is done; none for this process.
     pub(super) compiler: Option<Compiler>,
-    /// What the engine's pool is laid out for; none where it has no pool.
-    pub(super) pool_for: Option<usize>,
 }
 
 impl Sandbox {
@@ -54,14 +52,12 @@ impl Sandbox {
     }
 
     fn build(threads: usize, cache: &Path, compiler: Option<Compiler>) -> anyhow::Result<Self> {
-        let mut pool_for = Some(threads);
-        let engine = match Engine::new(&config(pool_for)) {
+        let engine = match Engine::new(&config(Some(threads))) {
             Ok(engine) => engine,
             Err(error) => {
                 // The pool reserves address space; under a tight limit (ulimit -v) there is none to reserve.
                 tracing::warn!(error = format!("{error:#}"), "no room for a pool of instances: each is made on demand");
-                pool_for = None;
-                Engine::new(&config(pool_for))?
+                Engine::new(&config(None))?
             }
         };
         start_clock(&engine)?;
@@ -72,7 +68,7 @@ impl Sandbox {
         let cache = CompiledCache::open(cache, &engine)?;
         let threads = GuestThreads::start(threads)?;
         let compiling = tokio::sync::Semaphore::new(1);
-        Ok(Self { inner: Arc::new(Inner { engine, linker, threads, cache, compiling, compiler, pool_for }) })
+        Ok(Self { inner: Arc::new(Inner { engine, linker, threads, cache, compiling, compiler }) })
     }
 }
 
