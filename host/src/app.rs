@@ -197,6 +197,7 @@ impl Parts {
             },
             db: self.db.clone(),
             archive: self.archive.clone(),
+            policy: self.policy.clone(),
             settings: Arc::new(settings.http.clone()),
             max_document: settings.spool.max_metadata,
             uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),

@@ -9,7 +9,9 @@ mod job;
 mod logging;
 mod plugin;
 mod print;
+mod report;
 mod serve;
+mod uploader;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,7 +42,8 @@ struct Cli {
 
 const EXIT_CODES: &str = "\
 Settings come from flags, then the environment, then sluice.toml, then defaults.
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 refused, 5 something does not answer.";
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 refused (by the rules, too), 5 something does \
+not answer.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -57,6 +60,8 @@ enum Command {
     /// The accepted files
     #[command(subcommand)]
     Archive(archive::Command),
+    #[command(flatten)]
+    Uploader(uploader::Command),
     /// Plugins, while they are built
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -92,13 +97,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroun
 }
 
 fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    // These two need no settings, and must work where those are wrong.
+    // These need no settings, and must work where those are wrong.
     match cli.command {
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             return Ok(Exit::Done);
         }
         Command::Plugin(command) => return command.run(printer),
+        Command::Uploader(command) => return command.run(printer, surroundings),
         _ => {}
     }
     let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;
@@ -118,7 +124,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             Command::Db(command) => command.run(&loaded.settings, printer).await,
             Command::Archive(command) => command.run(&loaded.settings, printer).await,
             Command::Doctor => doctor::run(&loaded, printer).await,
-            Command::Plugin(_) | Command::Completions { .. } => Ok(Exit::Done),
+            Command::Plugin(_) | Command::Uploader(_) | Command::Completions { .. } => Ok(Exit::Done),
         }
     })
 }

@@ -1,16 +1,14 @@
 //! The calls of Pacifica Ingest, as its clients know them.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 
 use super::Site;
-use super::body::bounded;
+use super::body::{DocumentBodyError, bounded, whole};
 use super::caller::Caller;
 use super::legacy_error::LegacyError;
 use crate::model::{Job, JobId};
@@ -76,29 +74,12 @@ pub(super) async fn relocate(
         let what = "a move is a JSON document: send it with Content-Type: application/json";
         return Err(LegacyError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, what));
     }
-    let document = whole(request.into_body(), &site).await?;
+    let document = whole(request.into_body(), site.max_document, site.settings.idle_timeout).await?;
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&document) {
         return Err(LegacyError::new(StatusCode::BAD_REQUEST, format!("Invalid JSON document: {error}")));
     }
     let job = site.intake.relocate(&user, document).await?;
     Ok(Json(JobState::from(job)).into_response())
-}
-
-async fn whole(body: Body, site: &Site) -> Result<bytes::Bytes, LegacyError> {
-    let most = usize::try_from(site.max_document).unwrap_or(usize::MAX);
-    let idle = site.settings.idle_timeout;
-    let read = tokio::time::timeout(idle, Limited::new(body, most).collect()).await;
-    let read = read.map_err(|_| {
-        let late = format!("the document did not arrive within {} s", idle.as_secs());
-        LegacyError::new(StatusCode::REQUEST_TIMEOUT, late)
-    })?;
-    read.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            too_large(site.max_document)
-        } else {
-            LegacyError::new(StatusCode::BAD_REQUEST, format!("the document did not arrive whole: {error}"))
-        }
-    })
 }
 
 /// `GET /get_state?job_id=N`
@@ -141,7 +122,7 @@ fn check_length(headers: &HeaderMap, most: Option<u64>) -> Result<(), LegacyErro
 }
 
 fn too_large(most: u64) -> LegacyError {
-    LegacyError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the {most} bytes taken here"))
+    DocumentBodyError::TooLarge(most).into()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::body::DocumentBodyError;
 use crate::db::DbError;
 use crate::ingest::IntakeError;
 use crate::seams::SeamError;
@@ -57,6 +58,12 @@ impl IntoResponse for LegacyError {
             response.headers_mut().insert(header, HeaderValue::from_static(value));
         }
         response
+    }
+}
+
+impl From<DocumentBodyError> for LegacyError {
+    fn from(error: DocumentBodyError) -> Self {
+        Self::new(error.status(), error.to_string())
     }
 }
 

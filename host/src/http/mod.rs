@@ -20,6 +20,7 @@ pub use serve::serve;
 use crate::config::HttpSettings;
 use crate::db::Db;
 use crate::ingest::Intake;
+use crate::policy::PolicyBook;
 use crate::seams::archive::Archive;
 
 /// What handlers need.
@@ -31,6 +32,8 @@ pub struct Site {
     pub db: Db,
     /// Where files are.
     pub archive: Arc<dyn Archive>,
+    /// The rules, for dry runs.
+    pub policy: Arc<PolicyBook>,
     /// What is set.
     pub settings: Arc<HttpSettings>,
     /// The largest document of a move, in bytes.
@@ -60,6 +63,7 @@ pub fn router(site: Site) -> Router {
         .route("/jobs/{id}/files", get(api::jobs::files))
         .route("/files/{id}", get(api::files::contents))
         .route("/policy", get(api::policy::show))
+        .route("/validate", post(api::validate::validate))
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(problem::not_found);
     Router::new()

@@ -1,7 +1,7 @@
 //! Black-box tests: the program is started as its users start it, and asked over HTTP.
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
-//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability` and `plugins` for our own.
+//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability`, `plugins` and `uploader` for our own.
 
 mod bundle;
 mod contract;
@@ -13,4 +13,5 @@ mod site;
 mod spool;
 mod stores;
 mod test_data;
+mod uploader;
 mod wait;
