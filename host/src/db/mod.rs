@@ -28,6 +28,7 @@ mod metadata;
 mod migrate;
 mod policy;
 mod reports;
+mod requests;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub use leases::{Claim, Finish, JobFacts};
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
 pub use migrate::SchemaState;
 pub use policy::{NewRevision, PluginRecord, PutRevisionError, StoredPlugin, StoredRevision};
+pub use requests::Created;
 
 use crate::config::DatabaseUrl;
 use flush::Flush;

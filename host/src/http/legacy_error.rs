@@ -86,6 +86,7 @@ impl From<IntakeError> for LegacyError {
                 tracing::error!(error = why, "no job id can be had");
                 Self::busy("no job id can be had just now; try again later")
             }
+            error @ IntakeError::OtherKind(..) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
             IntakeError::Stopping => Self::busy("the gate is stopping; send the bundle again"),
             IntakeError::Receive { job, error } => {
                 tracing::warn!(%job, %error, "a bundle could not be received");

@@ -17,7 +17,7 @@ mod sweeper;
 use async_trait::async_trait;
 
 pub use held::Held;
-pub use intake::{Intake, IntakeError};
+pub use intake::{Intake, IntakeError, Sender, Taken};
 pub use pipeline::Pipeline;
 pub use sources::Sources;
 pub use sweeper::Sweeper;

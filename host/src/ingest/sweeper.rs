@@ -15,6 +15,9 @@ const CLEARING: Duration = Duration::from_secs(600);
 /// A folder of the spool whose job is not known may be younger than its row is visible.
 const UNKNOWN_FOR: Duration = Duration::from_secs(3_600);
 
+/// How long a request is known by its key.
+const KEYS_FOR: Duration = Duration::from_secs(86_400);
+
 /// Mends what crashes leave behind. Every worker has one; they do not get into each other's way.
 pub struct Sweeper {
     /// What works jobs off, whose parts are needed here.
@@ -40,6 +43,9 @@ impl Sweeper {
                 continue;
             }
             if cleared.is_none_or(|last| now.since(last) >= CLEARING) {
+                if let Err(error) = self.pipeline.db.forget_keys(now.before(KEYS_FOR)).await {
+                    tracing::warn!(%error, "the keys of old requests cannot be forgotten");
+                }
                 match self.clear_spool(now).await {
                     Ok(()) => cleared = Some(now),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the spool cannot be cleared"),

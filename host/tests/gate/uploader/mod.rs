@@ -3,6 +3,7 @@
 mod command;
 mod get;
 mod moves;
+mod repeated;
 mod upload;
 mod validate;
 
