@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::body::DocumentBodyError;
+use super::problem::Problem;
 use crate::db::DbError;
 use crate::ingest::IntakeError;
 use crate::seams::SeamError;
@@ -35,6 +36,19 @@ impl LegacyError {
     /// The gate cannot take the bundle just now.
     pub(super) fn busy(message: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message).with(RETRY_AFTER, RETRY_SECONDS)
+    }
+}
+
+impl From<LegacyError> for Problem {
+    /// The same error, where it is the API that is asked.
+    fn from(error: LegacyError) -> Self {
+        Self::new(error.status, error.message)
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        LegacyError::from(error).into()
     }
 }
 

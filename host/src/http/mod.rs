@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, head, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use serve::serve;
 
 use crate::config::HttpSettings;
 use crate::db::Db;
-use crate::ingest::Intake;
+use crate::ingest::{Intake, Uploads};
 use crate::policy::PolicyBook;
 use crate::seams::archive::Archive;
 
@@ -38,8 +38,16 @@ pub struct Site {
     pub settings: Arc<HttpSettings>,
     /// The largest document of a move, in bytes.
     pub max_document: u64,
+    /// Receives bundles in parts.
+    pub in_parts: Uploads,
     /// A permit for each upload that is being received.
     pub uploads: Arc<tokio::sync::Semaphore>,
+}
+
+/// The calls of one upload that arrives in parts.
+fn upload_in_parts() -> MethodRouter<Site> {
+    use api::uploads::{delete, options, overridden, patch, show};
+    head(show).patch(patch).delete(delete).post(overridden).options(options)
 }
 
 /// All calls.
@@ -64,6 +72,9 @@ pub fn router(site: Site) -> Router {
         .route("/files/{id}", get(api::files::contents))
         .route("/policy", get(api::policy::show))
         .route("/validate", post(api::validate::validate))
+        .route("/uploads", post(api::uploads::create).options(api::uploads::options))
+        .route("/uploads/", post(api::uploads::create).options(api::uploads::options))
+        .route("/uploads/{id}", upload_in_parts())
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(problem::not_found);
     Router::new()

@@ -176,6 +176,14 @@ impl Intake {
         }
     }
 
+    /// Ends a job whose bundle nobody is receiving any more, though its lease says otherwise.
+    pub(super) async fn give_up(&self, job: JobId) -> Result<(), DbError> {
+        let why = "the upload was interrupted when its server died; it was taken up again as another job";
+        self.db.job_lost_upload(job, Timestamp::now(), why).await?;
+        self.forget(job).await;
+        Ok(())
+    }
+
     async fn forget(&self, job: JobId) {
         let spool = self.spool.clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(job)).await {
@@ -191,7 +199,7 @@ enum Begun {
 }
 
 /// Passes a body on until it ends, it fails, or nobody reads it any more.
-async fn forward<S>(body: S, feed: mpsc::Sender<Result<Bytes, BodyError>>)
+pub(super) async fn forward<S>(body: S, feed: mpsc::Sender<Result<Bytes, BodyError>>)
 where
     S: Stream<Item = Result<Bytes, BodyError>>,
 {

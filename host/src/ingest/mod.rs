@@ -1,6 +1,7 @@
 //! The way of a bundle: received, waiting, worked off step by step.
 //!
 //! - [`Intake`] receives: it makes the job's row, feeds the spool, commits, wakes a worker.
+//! - [`Uploads`] receives in parts, and hands to the intake what is whole.
 //! - [`Pipeline`] works off: every step may run twice, and a step that finds its work done goes on.
 //! - [`Sweeper`] mends: it wakes jobs whose wake-up was lost, fails uploads whose server died, and clears the spool.
 //!
@@ -13,6 +14,7 @@ mod progress;
 mod sources;
 mod steps;
 mod sweeper;
+mod uploads;
 
 use async_trait::async_trait;
 
@@ -21,6 +23,7 @@ pub use intake::{Intake, IntakeError, Sender, Taken};
 pub use pipeline::Pipeline;
 pub use sources::Sources;
 pub use sweeper::Sweeper;
+pub use uploads::{Part, UploadError, UploadState, Uploads};
 
 use crate::model::{JobId, JobKind};
 

@@ -3,6 +3,7 @@
 pub(super) mod files;
 pub(super) mod jobs;
 pub(super) mod policy;
+pub(super) mod uploads;
 pub(super) mod validate;
 
 use std::str::FromStr;

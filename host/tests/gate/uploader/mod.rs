@@ -1,9 +1,13 @@
 //! The uploader's side: what clients may ask before, send twice, send in parts, and do from the command line.
 
+mod broken;
 mod command;
 mod get;
 mod moves;
+mod relay;
 mod repeated;
+mod resumable;
+mod tus_clients;
 mod upload;
 mod validate;
 
