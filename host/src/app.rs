@@ -15,7 +15,7 @@ use crate::access;
 use crate::config::{ArchiveUrl, DatabaseUrl, QueueUrl, SandboxSettings, Settings};
 use crate::db::Db;
 use crate::http::{self, Site};
-use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper};
+use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper, Uploads};
 use crate::model::Timestamp;
 use crate::plugin::{Compiler, Registry, Sandbox};
 use crate::policy::{PolicyBook, Watch};
@@ -23,7 +23,7 @@ use crate::queue::Queue;
 use crate::seams::archive::{Archive, FolderArchive};
 use crate::seams::ids::TableIds;
 use crate::seams::metadata::TableMetadata;
-use crate::spool::{MemberLimits, Spool};
+use crate::spool::{MemberLimits, Spool, UploadStore};
 
 /// What this process does of the site's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
             pipeline: pipeline.clone(),
             concurrency: settings.worker.concurrency,
             every: settings.worker.sweep,
+            uploads: parts.uploads.clone(),
+            expire_uploads: settings.uploads.expire,
             keep_failed: settings.spool.keep_failed,
         };
         let sweeping = stop.clone();
@@ -118,6 +120,7 @@ fn announce(what: &str) {
 struct Parts {
     db: Db,
     spool: Spool,
+    uploads: UploadStore,
     archive: Arc<dyn Archive>,
     queue: Queue,
     policy: Arc<PolicyBook>,
@@ -143,6 +146,8 @@ impl Parts {
         let folder = &settings.spool.folder;
         let spool = Spool::open(folder, limits)
             .with_context(|| format!("the spool folder {} cannot be made", folder.display()))?;
+        let uploads = UploadStore::open(folder)
+            .with_context(|| format!("the folder of uploads in {} cannot be made", folder.display()))?;
         let archive: Arc<dyn Archive> = match &settings.archive {
             ArchiveUrl::Folder(folder) => Arc::new(
                 FolderArchive::open(folder)
@@ -176,6 +181,7 @@ impl Parts {
         Ok(Self {
             db,
             spool,
+            uploads,
             archive,
             queue,
             policy,
@@ -205,16 +211,19 @@ impl Parts {
     }
 
     fn site(&self, settings: &Settings) -> Site {
+        let intake = Intake {
+            db: self.db.clone(),
+            spool: self.spool.clone(),
+            ids: Arc::new(TableIds(self.db.clone())),
+            wake: Arc::new(self.queue.clone()),
+            owner: self.owner.clone(),
+            lease: settings.worker.lease,
+            held: self.receiving.clone(),
+        };
+        let (store, expire) = (self.uploads.clone(), settings.uploads.expire);
         Site {
-            intake: Intake {
-                db: self.db.clone(),
-                spool: self.spool.clone(),
-                ids: Arc::new(TableIds(self.db.clone())),
-                wake: Arc::new(self.queue.clone()),
-                owner: self.owner.clone(),
-                lease: settings.worker.lease,
-                held: self.receiving.clone(),
-            },
+            in_parts: Uploads { intake: intake.clone(), store, expire },
+            intake,
             db: self.db.clone(),
             archive: self.archive.clone(),
             policy: self.policy.clone(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use crate::client::{FactsError, FetchError, SendError, WalkError};
 use crate::db::DbError;
 
 /// What the exit code says. Scripts rely on these numbers: they are added to, never changed.
@@ -18,7 +19,8 @@ pub enum Exit {
     Usage = 2,
     /// There is no such job, file or record.
     NotFound = 3,
-    /// It is there, and its state forbids what was asked; or it would overwrite something.
+    /// It is there, and its state forbids what was asked; or it would overwrite something; or the rules of the gate
+    /// reject the bundle.
     Refused = 4,
     /// Something it depends on does not answer: the database, the queue.
     Unreachable = 5,
@@ -58,6 +60,42 @@ impl From<DbError> for Failure {
             DbError::LeaseLost(_) | DbError::Other(_) => Exit::Failed,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<WalkError> for Failure {
+    fn from(error: WalkError) -> Self {
+        let exit = match &error {
+            WalkError::Unreadable { error, .. } if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
+            WalkError::Unreadable { .. } => Exit::Failed,
+            WalkError::NotText(_) | WalkError::NoPlace { .. } | WalkError::Twice { .. } => Exit::Usage,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<FactsError> for Failure {
+    fn from(error: FactsError) -> Self {
+        Self::new(Exit::Usage, error.to_string())
+    }
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Gate(error) => error.into(),
+            SendError::Parcel(error) => Self::new(Exit::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Gate(error) => error.into(),
+            FetchError::Taken(_) => Self::new(Exit::Refused, error.to_string()),
+            FetchError::Here { .. } | FetchError::Wrong { .. } => Self::new(Exit::Failed, error.to_string()),
+        }
     }
 }
 

@@ -11,8 +11,10 @@ mod plugin;
 mod policy;
 mod print;
 mod replayed;
+mod report;
 mod serve;
 mod token;
+mod uploader;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -44,7 +46,8 @@ struct Cli {
 
 const EXIT_CODES: &str = "\
 Settings come from flags, then the environment, then sluice.toml, then defaults.
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 refused, 5 something does not answer.";
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 refused (by the rules, too), 5 something does \
+not answer.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -61,6 +64,8 @@ enum Command {
     /// The accepted files
     #[command(subcommand)]
     Archive(archive::Command),
+    #[command(flatten)]
+    Uploader(uploader::Command),
     /// Plugins: while they are built, and those of a running gate
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -125,6 +130,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
         Command::Policy(policy) => {
             return threads(0)?.block_on(policy.run(&cli.flags.plugins, surroundings, printer));
         }
+        Command::Uploader(command) => return command.run(printer, surroundings),
         _ => {}
     }
     let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;
@@ -141,6 +147,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             Command::Doctor => doctor::run(&loaded, printer).await,
             Command::Plugin(_)
             | Command::Policy(_)
+            | Command::Uploader(_)
             | Command::CompileComponent { .. }
             | Command::Completions { .. } => Ok(Exit::Done),
         }

@@ -39,6 +39,7 @@ impl Tone {
 }
 
 /// Writes to standard output, in the form that was asked for.
+#[derive(Clone)]
 pub(super) struct Printer {
     /// Whether JSON was asked for.
     pub(super) json: bool,
@@ -61,6 +62,19 @@ impl Printer {
         let mut out = io::stdout().lock();
         serde_json::to_writer_pretty(&mut out, value)?;
         writeln!(out)
+    }
+
+    /// One line of JSON, where one follows another while the work goes on.
+    pub(super) fn line(&self, value: &impl Serialize) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer(&mut out, value)?;
+        writeln!(out)?;
+        out.flush()
+    }
+
+    /// Whether somebody watches, on a terminal.
+    pub(super) fn watched(&self) -> bool {
+        self.lively && !self.json
     }
 
     /// One line, or several, as they are.

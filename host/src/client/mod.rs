@@ -1,10 +1,28 @@
 //! A running gate, as the command line speaks to it: over HTTP, like everybody else.
+//!
+//! [`walk`] finds files, [`Rows`] describes them, a [`Parcel`] is the bundle of both, made while it is sent.
+
+mod fetch;
+mod jobs;
+mod member;
+mod parcel;
+mod rows;
+mod send;
+mod tus;
+mod walk;
 
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+pub use fetch::{FetchError, RemoteFile, fetch, remote_files};
+pub use jobs::JobState;
+pub use parcel::{Parcel, ParcelError};
+pub use rows::{Facts, FactsError, Rows};
+pub use send::{SendError, Sent, Watcher, move_files, send, validate};
+pub use walk::{Found, LocalFile, WalkError, walk};
 
 /// How long to wait for a connection. What comes after it may take its time: bundles are large.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -63,6 +81,20 @@ struct Words {
     message: Option<String>,
 }
 
+impl GateError {
+    /// Whether the same request may have another answer a moment later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            // 408, 423, 425 and 429 say so themselves; what fails on the way, such as a proxy's 502, may be mended.
+            Self::Refused { status, .. } => {
+                matches!(status.as_u16(), 408 | 409 | 423 | 425 | 429) || status.is_server_error()
+            }
+            Self::Address(_) | Self::Strange { .. } => false,
+        }
+    }
+}
+
 impl Gate {
     /// The gate at this address.
     pub fn new(url: &str, token: Option<String>) -> Result<Self, GateError> {
@@ -87,7 +119,15 @@ impl Gate {
 
     /// A request to a path of the gate, such as `/api/jobs`, with the token where there is one.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{}", self.base, path.trim_start_matches('/')));
+        self.authorized(self.http.request(method, format!("{}{}", self.base, path.trim_start_matches('/'))))
+    }
+
+    /// A request to an address that the gate has named as its own.
+    fn request_to(&self, method: Method, url: Url) -> RequestBuilder {
+        self.authorized(self.http.request(method, url))
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -112,6 +152,15 @@ impl Gate {
         let answer = self.send(request).await?;
         let (url, bytes) = (answer.url().clone(), answer.bytes().await.map_err(|error| self.unreachable(&error))?);
         serde_json::from_slice(&bytes).map_err(|error| GateError::Strange { url, why: error.to_string() })
+    }
+
+    /// Asks for the JSON at a path; none where there is nothing.
+    pub async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, GateError> {
+        match self.get(path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(GateError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks for the JSON at a path.

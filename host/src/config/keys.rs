@@ -60,6 +60,7 @@ keys! {
     MAX_METADATA = "spool.max_metadata", "SLUICE_SPOOL_MAX_METADATA";
     MAX_MEMBERS = "spool.max_members", "SLUICE_SPOOL_MAX_MEMBERS";
     KEEP_FAILED = "spool.keep_failed", "SLUICE_SPOOL_KEEP_FAILED";
+    UPLOADS_EXPIRE = "uploads.expire", "SLUICE_UPLOADS_EXPIRE";
     CONCURRENCY = "worker.concurrency", "SLUICE_WORKER_CONCURRENCY";
     LEASE = "worker.lease", "SLUICE_WORKER_LEASE";
     SWEEP = "worker.sweep", "SLUICE_WORKER_SWEEP";

@@ -13,7 +13,7 @@ use super::mistake::{Mistake, Mistakes, Source};
 use super::parse::{self, Wrong};
 use super::{
     ArchiveUrl, ConnectSettings, DatabaseUrl, Flags, HttpSettings, LogSettings, PolicySettings, QueueUrl,
-    SandboxSettings, Settings, SpoolSettings, WorkerSettings, check, file, without_password,
+    SandboxSettings, Settings, SpoolSettings, UploadSettings, WorkerSettings, check, file, without_password,
 };
 
 /// What a process finds around it. Passed in, so that tests need not touch their own process.
@@ -235,6 +235,9 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
             max_metadata: sources.one(&keys::MAX_METADATA, parse::size).unwrap_or(64 << 20),
             max_members: sources.one(&keys::MAX_MEMBERS, parse::count).unwrap_or(1_000_000),
             keep_failed: sources.one(&keys::KEEP_FAILED, parse::duration).unwrap_or(Duration::from_secs(7 * 86_400)),
+        },
+        uploads: UploadSettings {
+            expire: sources.one(&keys::UPLOADS_EXPIRE, parse::duration).unwrap_or(Duration::from_secs(86_400)),
         },
         worker: worker_settings(sources),
         sandbox: SandboxSettings {

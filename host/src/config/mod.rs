@@ -55,6 +55,8 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// How bundles are received.
     pub spool: SpoolSettings,
+    /// How bundles are received in parts.
+    pub uploads: UploadSettings,
     /// How jobs are worked off.
     pub worker: WorkerSettings,
     /// The sandbox.
@@ -121,6 +123,13 @@ pub struct SpoolSettings {
     pub max_members: u64,
     /// How long a failed bundle is kept, so that its job can be tried again.
     pub keep_failed: Duration,
+}
+
+/// How bundles are received in parts.
+#[derive(Clone, Debug)]
+pub struct UploadSettings {
+    /// How long an upload is kept to which nothing is added.
+    pub expire: Duration,
 }
 
 /// How jobs are worked off.

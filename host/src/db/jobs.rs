@@ -1,7 +1,7 @@
 //! The records of jobs: made, looked at, and changed by hand.
 
 use super::arg::{Arg, args, indexed, numbers, whole};
-use super::session::{Row, Statement};
+use super::session::{Row, Session, Statement};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
 
@@ -127,23 +127,7 @@ pub enum Cancelled {
 impl Db {
     /// Makes the record of a job: stage receiving, task `UPLOADING`.
     pub async fn create_job(&self, new: NewJob<'_>) -> Result<()> {
-        self.write()
-            .await?
-            .execute(
-                "INSERT INTO jobs (id, kind, user_name, stage, state, task, created, updated, due, lease_owner, lease_until)
-                 VALUES ($1, $2, $3, 'receiving', 'OK', $4, $5, $5, $5, $6, $7)",
-                args![
-                    new.id,
-                    new.kind.name(),
-                    indexed(new.user),
-                    Task::Uploading.name(),
-                    new.now,
-                    new.owner,
-                    new.lease_until
-                ],
-            )
-            .await?;
-        Ok(())
+        insert_job(&mut self.write().await?, &new).await
     }
 
     /// Records that a job's bytes are on disk: from here on it waits for a worker. Durable.
@@ -301,6 +285,26 @@ impl Db {
         }
         Ok(unfinished)
     }
+}
+
+/// The statement of [`Db::create_job`], in whatever transaction it belongs to.
+pub(super) async fn insert_job(session: &mut Session, new: &NewJob<'_>) -> Result<()> {
+    session
+        .execute(
+            "INSERT INTO jobs (id, kind, user_name, stage, state, task, created, updated, due, lease_owner, lease_until)
+             VALUES ($1, $2, $3, 'receiving', 'OK', $4, $5, $5, $5, $6, $7)",
+            args![
+                new.id,
+                new.kind.name(),
+                indexed(new.user),
+                Task::Uploading.name(),
+                new.now,
+                new.owner,
+                new.lease_until
+            ],
+        )
+        .await?;
+    Ok(())
 }
 
 /// Names of stages, states and kinds stand in the text, where a partial index is found by them.

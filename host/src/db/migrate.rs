@@ -41,8 +41,15 @@ macro_rules! migrations {
 }
 
 /// All migrations, in order. They are added to, never edited: databases have them already.
-pub(super) const MIGRATIONS: &[Migration] =
-    migrations!["0001_jobs", "0002_archive", "0003_metadata", "0004_policy", "0005_open_places", "0006_access"];
+pub(super) const MIGRATIONS: &[Migration] = migrations![
+    "0001_jobs",
+    "0002_archive",
+    "0003_metadata",
+    "0004_policy",
+    "0005_open_places",
+    "0006_access",
+    "0007_requests"
+];
 
 impl Db {
     /// Applies the migrations that are missing, and returns their names. A database that is ahead of this program is

@@ -29,6 +29,7 @@ mod metadata;
 mod migrate;
 mod policy;
 mod reports;
+mod requests;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ pub use marks::RuleMark;
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
 pub use migrate::SchemaState;
 pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
+pub use requests::Created;
 pub use tokens::TokenRecord;
 
 use crate::config::DatabaseUrl;

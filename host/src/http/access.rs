@@ -39,16 +39,13 @@ impl Who {
         }
     }
 
-    /// Whether bundles are taken from this caller. Without a token they are, unless the site requires one, which
-    /// [`identify`] sees to.
-    pub(super) fn may_upload(&self) -> Result<(), LegacyError> {
+    /// Whether bundles are taken from this caller; why not, where they are not. Without a token they are, unless the site
+    /// requires one, which [`identify`] sees to.
+    pub(super) fn may_upload(&self) -> Result<(), String> {
         match &self.0 {
-            Some(bearer) if bearer.role < Role::Uploader => Err(LegacyError::new(
-                StatusCode::FORBIDDEN,
-                format!(
-                    "sending bundles needs the role uploader; the token {} has the role {}",
-                    bearer.name, bearer.role
-                ),
+            Some(bearer) if bearer.role < Role::Uploader => Err(format!(
+                "sending bundles needs the role uploader; the token {} has the role {}",
+                bearer.name, bearer.role
             )),
             _ => Ok(()),
         }
@@ -85,6 +82,14 @@ pub(super) async fn identify(State(site): State<Site>, mut request: Request, nex
     };
     request.extensions_mut().insert(who);
     next.run(request).await
+}
+
+/// Lets only those through who may send bundles.
+pub(super) async fn uploaders(who: Who, request: Request, next: Next) -> Response {
+    match who.may_upload() {
+        Ok(()) => next.run(request).await,
+        Err(why) => Problem::new(StatusCode::FORBIDDEN, why).into_response(),
+    }
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1). Other schemes are the site's proxy's.

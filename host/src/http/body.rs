@@ -1,11 +1,12 @@
-//! The body of an upload: bounded in size and in silence.
+//! The body of a request: bounded in size and in silence.
 
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::stream::{self, Stream};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::spool::BodyError;
 
@@ -32,5 +33,41 @@ pub(super) fn bounded(
                 _ => Some((Ok(data), Some((body, seen)))),
             };
         }
+    })
+}
+
+/// Why a document did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DocumentBodyError {
+    /// It is larger than is taken.
+    #[error("the body is larger than the {0} bytes taken here")]
+    TooLarge(u64),
+    /// It took too long.
+    #[error("the document did not arrive within {0} s")]
+    Late(u64),
+    /// The client went away.
+    #[error("the document did not arrive whole: {0}")]
+    Lost(String),
+}
+
+impl DocumentBodyError {
+    /// The status that says so.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Late(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Lost(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// A document, which is small enough to be held whole.
+pub(super) async fn whole(body: Body, most: u64, patience: Duration) -> Result<Bytes, DocumentBodyError> {
+    let limit = usize::try_from(most).unwrap_or(usize::MAX);
+    let read = tokio::time::timeout(patience, Limited::new(body, limit).collect()).await;
+    let read = read.map_err(|_| DocumentBodyError::Late(patience.as_secs()))?;
+    read.map(http_body_util::Collected::to_bytes).map_err(|error| match error.is::<LengthLimitError>() {
+        true => DocumentBodyError::TooLarge(most),
+        false => DocumentBodyError::Lost(error.to_string()),
     })
 }

@@ -1,20 +1,23 @@
 //! The calls of Pacifica Ingest, as its clients know them.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use futures::StreamExt;
 use serde::Serialize;
 
 use super::Site;
 use super::access::Who;
-use super::body::bounded;
+use super::body::{DocumentBodyError, bounded, whole};
 use super::caller::Caller;
 use super::legacy_error::LegacyError;
+use crate::ingest::{Sender, Taken};
 use crate::model::{Job, JobId};
+
+/// A key is a name, not a document.
+const LONGEST_KEY: usize = 255;
 
 /// The state of a job: the keys, and the types of their values, that Pacifica's clients read.
 #[derive(Serialize)]
@@ -57,14 +60,26 @@ pub(super) async fn upload(
     Caller(user): Caller,
     request: Request,
 ) -> Result<Response, LegacyError> {
-    who.may_upload()?;
+    allowed(&who)?;
     let most = site.settings.max_body;
     check_length(request.headers(), most)?;
     let Ok(_permit) = site.uploads.try_acquire() else {
         return Err(LegacyError::busy("the gate receives as many bundles as it can; try again later"));
     };
-    let body = bounded(request.into_body(), most, site.settings.idle_timeout);
-    let job = site.intake.upload(&user, body).await?;
+    let key = idempotency_key(request.headers())?;
+    let waits = waits_for_leave(request.headers());
+    let mut body = std::pin::pin!(bounded(request.into_body(), most, site.settings.idle_timeout));
+    let job = match site.intake.upload(Sender { user: &user, key: key.as_deref() }, body.as_mut()).await? {
+        Taken::Now(job) => job,
+        Taken::Before(job) => {
+            // A client that has not asked whether to send its bundle sends it, and many listen only when they are
+            // done; one that has asked is answered instead.
+            if !waits {
+                while let Some(Ok(_)) = body.next().await {}
+            }
+            job
+        }
+    };
     Ok(Json(JobState::from(job)).into_response())
 }
 
@@ -75,35 +90,24 @@ pub(super) async fn relocate(
     Caller(user): Caller,
     request: Request,
 ) -> Result<Response, LegacyError> {
-    who.may_upload()?;
+    allowed(&who)?;
     check_length(request.headers(), Some(site.max_document))?;
     if !is_json(request.headers()) {
         let what = "a move is a JSON document: send it with Content-Type: application/json";
         return Err(LegacyError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, what));
     }
-    let document = whole(request.into_body(), &site).await?;
+    let key = idempotency_key(request.headers())?;
+    let document = whole(request.into_body(), site.max_document, site.settings.idle_timeout).await?;
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&document) {
         return Err(LegacyError::new(StatusCode::BAD_REQUEST, format!("Invalid JSON document: {error}")));
     }
-    let job = site.intake.relocate(&user, document).await?;
+    let taken = site.intake.relocate(Sender { user: &user, key: key.as_deref() }, document).await?;
+    let (Taken::Now(job) | Taken::Before(job)) = taken;
     Ok(Json(JobState::from(job)).into_response())
 }
 
-async fn whole(body: Body, site: &Site) -> Result<bytes::Bytes, LegacyError> {
-    let most = usize::try_from(site.max_document).unwrap_or(usize::MAX);
-    let idle = site.settings.idle_timeout;
-    let read = tokio::time::timeout(idle, Limited::new(body, most).collect()).await;
-    let read = read.map_err(|_| {
-        let late = format!("the document did not arrive within {} s", idle.as_secs());
-        LegacyError::new(StatusCode::REQUEST_TIMEOUT, late)
-    })?;
-    read.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            too_large(site.max_document)
-        } else {
-            LegacyError::new(StatusCode::BAD_REQUEST, format!("the document did not arrive whole: {error}"))
-        }
-    })
+fn allowed(who: &Who) -> Result<(), LegacyError> {
+    who.may_upload().map_err(|why| LegacyError::new(StatusCode::FORBIDDEN, why))
 }
 
 /// `GET /get_state?job_id=N`
@@ -145,8 +149,27 @@ fn check_length(headers: &HeaderMap, most: Option<u64>) -> Result<(), LegacyErro
     }
 }
 
+/// The `Idempotency-Key` of a request (draft-ietf-httpapi-idempotency-key-header): a string of a structured field. One
+/// without its quotes is taken as well, as most clients send it so.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, LegacyError> {
+    let Some(given) = headers.get("idempotency-key") else { return Ok(None) };
+    let bad = || {
+        let what = format!("the Idempotency-Key must be a string of 1 to {LONGEST_KEY} visible characters of ASCII");
+        LegacyError::new(StatusCode::BAD_REQUEST, what)
+    };
+    let text = given.to_str().map_err(|_| bad())?.trim();
+    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let fits = (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits && !key.contains(['"', '\\']) { Ok(Some(key.to_owned())) } else { Err(bad()) }
+}
+
+/// Whether the client sends its body only when it is told to.
+fn waits_for_leave(headers: &HeaderMap) -> bool {
+    headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
 fn too_large(most: u64) -> LegacyError {
-    LegacyError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the {most} bytes taken here"))
+    DocumentBodyError::TooLarge(most).into()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -6,6 +6,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::body::DocumentBodyError;
+use super::problem::Problem;
 use crate::db::DbError;
 use crate::ingest::IntakeError;
 use crate::seams::SeamError;
@@ -37,6 +39,19 @@ impl LegacyError {
     }
 }
 
+impl From<LegacyError> for Problem {
+    /// The same error, where it is the API that is asked.
+    fn from(error: LegacyError) -> Self {
+        Self::new(error.status, error.message)
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        LegacyError::from(error).into()
+    }
+}
+
 impl IntoResponse for LegacyError {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
@@ -60,6 +75,12 @@ impl IntoResponse for LegacyError {
     }
 }
 
+impl From<DocumentBodyError> for LegacyError {
+    fn from(error: DocumentBodyError) -> Self {
+        Self::new(error.status(), error.to_string())
+    }
+}
+
 impl From<DbError> for LegacyError {
     fn from(error: DbError) -> Self {
         tracing::error!(%error, "the database failed a call");
@@ -79,6 +100,7 @@ impl From<IntakeError> for LegacyError {
                 tracing::error!(error = why, "no job id can be had");
                 Self::busy("no job id can be had just now; try again later")
             }
+            error @ IntakeError::OtherKind(..) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
             IntakeError::Stopping => Self::busy("the gate is stopping; send the bundle again"),
             IntakeError::Receive { job, error } => {
                 tracing::warn!(%job, %error, "a bundle could not be received");

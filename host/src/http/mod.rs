@@ -13,7 +13,7 @@ mod serve;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodRouter, delete, get, head, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -21,7 +21,7 @@ pub use serve::serve;
 
 use crate::config::HttpSettings;
 use crate::db::Db;
-use crate::ingest::{Intake, Replay};
+use crate::ingest::{Intake, Replay, Uploads};
 use crate::policy::PolicyBook;
 use crate::seams::archive::Archive;
 
@@ -42,8 +42,16 @@ pub struct Site {
     pub settings: Arc<HttpSettings>,
     /// The largest document of a move, in bytes.
     pub max_document: u64,
+    /// Receives bundles in parts.
+    pub in_parts: Uploads,
     /// A permit for each upload that is being received.
     pub uploads: Arc<tokio::sync::Semaphore>,
+}
+
+/// The calls of one upload that arrives in parts.
+fn upload_in_parts() -> MethodRouter<Site> {
+    use api::uploads::{delete, options, overridden, patch, show};
+    head(show).patch(patch).delete(delete).post(overridden).options(options)
 }
 
 /// All calls.
@@ -60,6 +68,11 @@ pub fn router(site: Site) -> Router {
         .route("/get_state/", get(legacy::get_state))
         .method_not_allowed_fallback(legacy::method_not_allowed)
         .fallback(legacy::not_found);
+    let uploads = Router::new()
+        .route("/uploads", post(api::uploads::create).options(api::uploads::options))
+        .route("/uploads/", post(api::uploads::create).options(api::uploads::options))
+        .route("/uploads/{id}", upload_in_parts())
+        .route_layer(middleware::from_fn_with_state(site.clone(), access::uploaders));
     let api = Router::new()
         .route("/jobs", get(api::jobs::list))
         .route("/jobs/{id}", get(api::jobs::show))
@@ -83,6 +96,8 @@ pub fn router(site: Site) -> Router {
         .route("/plugins/{plugin}/wasm", get(api::plugins::wasm))
         .route("/tokens", get(api::tokens::list).post(api::tokens::create))
         .route("/tokens/{id}", delete(api::tokens::revoke))
+        .route("/validate", post(api::validate::validate))
+        .merge(uploads)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(problem::not_found);
     Router::new()

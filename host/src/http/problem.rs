@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::body::DocumentBodyError;
 use crate::db::DbError;
 use crate::policy::PolicyError;
 use crate::seams::SeamError;
@@ -59,6 +60,10 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
@@ -74,6 +79,12 @@ impl IntoResponse for Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
+    }
+}
+
+impl From<DocumentBodyError> for Problem {
+    fn from(error: DocumentBodyError) -> Self {
+        Self::new(error.status(), error.to_string())
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Wake;
 use super::held::{Held, Hold};
-use crate::db::{Db, DbError, NewJob};
+use crate::db::{Created, Db, DbError, NewJob};
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::seams::SeamError;
 use crate::seams::ids::Ids;
@@ -33,6 +33,24 @@ pub struct Intake {
     pub held: Arc<Held>,
 }
 
+/// Who sends a bundle, and by which name.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'a> {
+    /// The acting user.
+    pub user: &'a str,
+    /// What the client calls the request: the same key of the same user is the same job.
+    pub key: Option<&'a str>,
+}
+
+/// What became of a bundle that was offered.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// A job was made of it.
+    Now(Job),
+    /// It was offered before, or is just being taken: this is its job, and nothing of the body was read.
+    Before(Job),
+}
+
 /// Why no job was made.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
@@ -50,6 +68,9 @@ pub enum IntakeError {
     /// The source of ids failed.
     #[error("no job id can be had: {0}")]
     Ids(SeamError),
+    /// The key stands for a request of another kind.
+    #[error("this Idempotency-Key was used for the {0} that is job {1}; give each request a key of its own")]
+    OtherKind(JobKind, JobId),
     /// The work was cut off.
     #[error("the server is stopping")]
     Stopping,
@@ -60,11 +81,14 @@ impl Intake {
     /// disk and the job is committed.
     ///
     /// Should the caller be dropped (its client hung up), the upload ends as one that was interrupted.
-    pub async fn upload<S>(&self, user: &str, body: S) -> Result<Job, IntakeError>
+    pub async fn upload<S>(&self, sender: Sender<'_>, body: S) -> Result<Taken, IntakeError>
     where
         S: Stream<Item = Result<Bytes, BodyError>>,
     {
-        let (job, hold) = self.begin(user, JobKind::Upload).await?;
+        let (job, hold) = match self.begin(sender, JobKind::Upload).await? {
+            Begun::Now(job, hold) => (job, hold),
+            Begun::Before(job) => return Ok(Taken::Before(job)),
+        };
         let (feed, reader) = body_channel();
         // A task of its own, so that the upload is brought to an end whatever becomes of the caller.
         let intake = self.clone();
@@ -76,12 +100,15 @@ impl Intake {
             intake.end(job, JobKind::Upload, received, hold).await
         });
         forward(body, feed).await;
-        receiving.await.map_err(|_| IntakeError::Stopping)?
+        receiving.await.map_err(|_| IntakeError::Stopping)?.map(Taken::Now)
     }
 
     /// Receives the document of a move.
-    pub async fn relocate(&self, user: &str, document: Bytes) -> Result<Job, IntakeError> {
-        let (job, hold) = self.begin(user, JobKind::Move).await?;
+    pub async fn relocate(&self, sender: Sender<'_>, document: Bytes) -> Result<Taken, IntakeError> {
+        let (job, hold) = match self.begin(sender, JobKind::Move).await? {
+            Begun::Now(job, hold) => (job, hold),
+            Begun::Before(job) => return Ok(Taken::Before(job)),
+        };
         let intake = self.clone();
         let receiving = tokio::spawn(async move {
             let spool = intake.spool.clone();
@@ -89,16 +116,34 @@ impl Intake {
             let received = received.map_err(|_| IntakeError::Stopping)?;
             intake.end(job, JobKind::Move, received.map(|()| (0, 0)), hold).await
         });
-        receiving.await.map_err(|_| IntakeError::Stopping)?
+        receiving.await.map_err(|_| IntakeError::Stopping)?.map(Taken::Now)
     }
 
-    async fn begin(&self, user: &str, kind: JobKind) -> Result<(JobId, Option<Hold>), IntakeError> {
+    async fn begin(&self, sender: Sender<'_>, kind: JobKind) -> Result<Begun, IntakeError> {
+        // Most repeated requests are known as such before an id is taken for them.
+        if let Some(key) = sender.key
+            && let Some(before) = self.db.job_of_key(sender.user, key).await?
+        {
+            return self.before(before, kind).await;
+        }
         let id = self.ids.job().await.map_err(IntakeError::Ids)?;
         let now = Timestamp::now();
         let hold = self.held.hold(id);
-        let job = NewJob { id, kind, user, owner: &self.owner, now, lease_until: now.after(self.lease) };
-        self.db.create_job(job).await?;
-        Ok((id, hold))
+        let job = NewJob { id, kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
+        match sender.key {
+            None => self.db.create_job(job).await?,
+            Some(key) => {
+                if let Created::Before(before) = self.db.create_job_once(job, key).await? {
+                    return self.before(before, kind).await;
+                }
+            }
+        }
+        Ok(Begun::Now(id, hold))
+    }
+
+    async fn before(&self, id: JobId, kind: JobKind) -> Result<Begun, IntakeError> {
+        let job = self.db.get_job(id).await?.ok_or(DbError::LeaseLost(id))?;
+        if job.kind == kind { Ok(Begun::Before(job)) } else { Err(IntakeError::OtherKind(job.kind, id)) }
     }
 
     /// Commits what was received, or ends the job as an interrupted upload.
@@ -131,6 +176,14 @@ impl Intake {
         }
     }
 
+    /// Ends a job whose bundle nobody is receiving any more, though its lease says otherwise.
+    pub(super) async fn give_up(&self, job: JobId) -> Result<(), DbError> {
+        let why = "the upload was interrupted when its server died; it was taken up again as another job";
+        self.db.job_lost_upload(job, Timestamp::now(), why).await?;
+        self.forget(job).await;
+        Ok(())
+    }
+
     async fn forget(&self, job: JobId) {
         let spool = self.spool.clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(job)).await {
@@ -139,8 +192,14 @@ impl Intake {
     }
 }
 
+/// A job in the making, or one that was made before.
+enum Begun {
+    Now(JobId, Option<Hold>),
+    Before(Job),
+}
+
 /// Passes a body on until it ends, it fails, or nobody reads it any more.
-async fn forward<S>(body: S, feed: mpsc::Sender<Result<Bytes, BodyError>>)
+pub(super) async fn forward<S>(body: S, feed: mpsc::Sender<Result<Bytes, BodyError>>)
 where
     S: Stream<Item = Result<Bytes, BodyError>>,
 {

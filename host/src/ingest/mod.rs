@@ -1,6 +1,7 @@
 //! The way of a bundle: received, waiting, worked off step by step.
 //!
 //! - [`Intake`] receives: it makes the job's row, feeds the spool, commits, wakes a worker.
+//! - [`Uploads`] receives in parts, and hands to the intake what is whole.
 //! - [`Pipeline`] works off: every step may run twice, and a step that finds its work done goes on.
 //! - [`Replay`] judges again what was judged: by another policy, or by the same one. It touches no job.
 //! - [`Sweeper`] mends: it wakes jobs whose wake-up was lost, fails uploads whose server died, and clears the spool.
@@ -16,15 +17,17 @@ mod replay;
 mod sources;
 mod steps;
 mod sweeper;
+mod uploads;
 
 use async_trait::async_trait;
 
 pub use held::Held;
-pub use intake::{Intake, IntakeError};
+pub use intake::{Intake, IntakeError, Sender, Taken};
 pub use pipeline::Pipeline;
 pub use replay::{Again, Replay, Replayed, RuleReplayed, Skipped, Summary};
 pub use sources::Sources;
 pub use sweeper::Sweeper;
+pub use uploads::{Part, UploadError, UploadState, Uploads};
 
 use crate::model::{JobId, JobKind};
 

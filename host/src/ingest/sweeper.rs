@@ -1,12 +1,13 @@
 //! What mends: lost wake-ups, uploads whose server died, files of failed jobs, and a spool that nobody needs any more.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
 use crate::model::{JobId, State, Timestamp};
+use crate::spool::UploadStore;
 
 /// A wake-up that was sent this recently may still be on its way.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
@@ -14,6 +15,9 @@ const ON_ITS_WAY: Duration = Duration::from_millis(500);
 const CLEARING: Duration = Duration::from_secs(600);
 /// A folder of the spool whose job is not known may be younger than its row is visible.
 const UNKNOWN_FOR: Duration = Duration::from_secs(3_600);
+
+/// How long a request is known by its key.
+const KEYS_FOR: Duration = Duration::from_secs(86_400);
 
 /// Mends what crashes leave behind. Every worker has one; they do not get into each other's way.
 pub struct Sweeper {
@@ -23,6 +27,10 @@ pub struct Sweeper {
     pub concurrency: usize,
     /// How often to look.
     pub every: Duration,
+    /// Bundles that arrive in parts.
+    pub uploads: UploadStore,
+    /// How long one of them is kept to which nothing is added.
+    pub expire_uploads: Duration,
     /// How long the spool keeps a failed job, which may be tried again until then.
     pub keep_failed: Duration,
 }
@@ -32,14 +40,23 @@ impl Sweeper {
     pub async fn run(&self, stop: CancellationToken) {
         let mut sweeps = tokio::time::interval(self.every);
         sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut cleared: Option<Timestamp> = None;
+        let (mut cleared, mut expired): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         while stop.run_until_cancelled(sweeps.tick()).await.is_some() {
             let now = Timestamp::now();
             if let Err(error) = self.sweep(now).await {
                 tracing::warn!(error = format!("{error:#}"), "the sweeper could not do its work; it tries again");
                 continue;
             }
+            if expired.is_none_or(|last| now.since(last) >= CLEARING.min(self.expire_uploads)) {
+                match self.expire_uploads().await {
+                    Ok(()) => expired = Some(now),
+                    Err(error) => tracing::warn!(error = format!("{error:#}"), "old uploads cannot be removed"),
+                }
+            }
             if cleared.is_none_or(|last| now.since(last) >= CLEARING) {
+                if let Err(error) = self.pipeline.db.forget_keys(now.before(KEYS_FOR)).await {
+                    tracing::warn!(%error, "the keys of old requests cannot be forgotten");
+                }
                 match self.clear_spool(now).await {
                     Ok(()) => cleared = Some(now),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the spool cannot be cleared"),
@@ -74,6 +91,20 @@ impl Sweeper {
                 Ok(()) => tracing::info!(%job, "the files of a failed job are out of the archive again"),
                 Err(error) => tracing::debug!(%job, %error, "the files of a failed job cannot be taken back"),
             }
+        }
+        Ok(())
+    }
+
+    /// Removes uploads that nobody goes on with, and what is kept of those that have become jobs.
+    async fn expire_uploads(&self) -> anyhow::Result<()> {
+        let (store, keep) = (self.uploads.clone(), self.expire_uploads);
+        let gone = tokio::task::spawn_blocking(move || {
+            let since = SystemTime::now().checked_sub(keep).unwrap_or(SystemTime::UNIX_EPOCH);
+            store.expire(since)
+        });
+        let gone = gone.await??;
+        if gone > 0 {
+            tracing::info!(uploads = gone, "old uploads were removed");
         }
         Ok(())
     }

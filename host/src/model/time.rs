@@ -47,6 +47,11 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// As HTTP spells it: `Thu, 25 Jan 2018 16:54:50 GMT` (RFC 9110, section 5.6.7).
+    pub fn http_date(self) -> String {
+        self.civil().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     fn civil(self) -> jiff::Timestamp {
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
@@ -86,6 +91,7 @@ mod tests {
     fn a_moment_is_spelled_as_pacifica_clients_expect() {
         assert_eq!(Timestamp::from_micros(1_516_899_290_000_000).pacifica(), "2018-01-25 16:54:50.000000");
         assert_eq!(Timestamp::from_micros(1_516_899_290_012_345).pacifica(), "2018-01-25 16:54:50.012345");
+        assert_eq!(Timestamp::from_micros(1_516_899_290_012_345).http_date(), "Thu, 25 Jan 2018 16:54:50 GMT");
     }
 
     #[test]

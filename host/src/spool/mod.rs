@@ -10,6 +10,7 @@ mod body;
 mod manifest;
 mod members;
 mod sync;
+mod uploads;
 
 use std::fs;
 use std::io::{self, Read};
@@ -19,6 +20,7 @@ pub use body::{BodyError, BodyReader, body_channel};
 pub use manifest::{Fault, Ignored, Manifest, Member};
 pub use members::MemberLimits;
 pub use sync::sync_all;
+pub use uploads::{AppendError, LockError, Locked, Purpose, UploadId, UploadRecord, UploadStore};
 
 use crate::model::JobId;
 

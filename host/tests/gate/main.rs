@@ -1,7 +1,8 @@
 //! Black-box tests: the program is started as its users start it, and asked over HTTP.
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
-//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability`, `plugins` and `swap` for our own.
+//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability`, `plugins`, `swap` and `uploader` for
+//! our own.
 
 mod bundle;
 mod contract;
@@ -14,4 +15,5 @@ mod spool;
 mod stores;
 mod swap;
 mod test_data;
+mod uploader;
 mod wait;

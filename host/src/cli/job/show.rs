@@ -1,7 +1,6 @@
 //! `sluice job show`: all that is known of one job, for an administrator who wants to know why.
 
 use std::io;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,15 +8,16 @@ use super::super::print::{self, Cell, Printer, Table, Tone};
 use super::super::{Exit, Failure};
 use super::list::tone;
 use super::{existing, moment};
+use crate::cli::report;
 use crate::db::Db;
-use crate::model::{Job, JobId, Outcome, Report, RuleReport, Severity};
+use crate::model::{Job, JobId};
 
 pub(super) async fn run(id: JobId, db: &Db, printer: &Printer) -> Result<Exit, Failure> {
     let job = existing(id, db.get_job(id).await?)?;
-    let report = db.get_report(id).await?;
+    let stored = db.get_report(id).await?;
     if printer.json {
         // As it is stored: a report of a newer program may hold more than this one knows.
-        let report: Option<Value> = report.as_deref().map(read).transpose()?;
+        let report: Option<Value> = stored.as_deref().map(report::read).transpose()?;
         printer.document(&json!({ "job": job, "report": report }))?;
         return Ok(Exit::Done);
     }
@@ -30,18 +30,11 @@ pub(super) async fn run(id: JobId, db: &Db, printer: &Printer) -> Result<Exit, F
             printer.text(&format!("  {line}"))?;
         }
     }
-    if let Some(report) = report.as_deref() {
+    if let Some(report) = stored.as_deref() {
         printer.raw("")?;
-        findings(&read(report)?, printer)?;
+        report::show(&report::read(report)?, printer)?;
     }
     Ok(Exit::Done)
-}
-
-fn read<T: serde::de::DeserializeOwned>(report: &str) -> Result<T, Failure> {
-    serde_json::from_str(report).map_err(|error| {
-        let message = format!("the report is of another version of sluice ({error}); add --json to see it as it is");
-        Failure::new(Exit::Failed, message)
-    })
 }
 
 fn facts(job: &Job, printer: &Printer) -> io::Result<()> {
@@ -82,54 +75,4 @@ fn steps(job: &Job, printer: &Printer) -> io::Result<()> {
     }
     printer.raw("")?;
     printer.table(&table)
-}
-
-fn findings(report: &Report, printer: &Printer) -> io::Result<()> {
-    let (verdict, tone) = if report.accepted { ("accepted", Tone::Good) } else { ("rejected", Tone::Bad) };
-    let title = printer.toned("What the rules say: ", Tone::Strong);
-    let verdict = printer.toned(&format!("{verdict} by revision {}", report.revision), tone);
-    printer.raw(&format!("{title}{verdict}"))?;
-    let mut table = Table::new(&["", "RULE", "PLUGIN", "MODE", "TOOK"]);
-    for rule in &report.rules {
-        let (outcome, tone) = outcome(rule);
-        table.row([
-            Cell::text(outcome).tone(tone),
-            Cell::text(&rule.rule),
-            Cell::text(format!("{} {}", rule.plugin, rule.version).trim_end()),
-            Cell::text(format!("{:?}", rule.mode).to_lowercase()),
-            Cell::number(print::duration(Duration::from_micros(rule.duration_us))),
-        ]);
-    }
-    printer.table(&table)?;
-    for rule in report.rules.iter().filter(|rule| rule.failure.is_some() || !rule.findings.is_empty()) {
-        printer.raw("")?;
-        printer.raw(&printer.toned(&rule.rule, Tone::Strong))?;
-        if let Some(failure) = &rule.failure {
-            let name = printer.toned(&format!("could not judge ({})", failure.kind.name()), Tone::Bad);
-            printer.raw(&format!("  {name}: {}", print::plain(&failure.message).replace('\n', "\n    ")))?;
-        }
-        for finding in &rule.findings {
-            let (word, tone) = match finding.severity {
-                Severity::Error => ("error", Tone::Bad),
-                Severity::Warning => ("warning", Tone::Doubtful),
-                Severity::Info => ("info", Tone::Faint),
-            };
-            let text = format!("{} [{}, {}]", finding.message, finding.location, finding.code);
-            let text = print::plain(&text).replace('\n', "\n    ");
-            printer.raw(&format!("  {}: {text}", printer.toned(word, tone)))?;
-            if let Some(hint) = &finding.hint {
-                printer.text(&format!("    hint: {hint}"))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn outcome(rule: &RuleReport) -> (&'static str, Tone) {
-    match rule.outcome {
-        Outcome::Passed => ("passed", Tone::Good),
-        Outcome::Rejected => ("rejected", Tone::Bad),
-        Outcome::Failed => ("failed", Tone::Bad),
-        Outcome::Skipped => ("skipped", Tone::Faint),
-    }
 }

@@ -9,6 +9,7 @@ mod migrate;
 mod plans;
 mod policy;
 mod postgres;
+mod requests;
 
 use std::sync::Arc;
 

@@ -6,6 +6,8 @@ pub(super) mod plugins;
 pub(super) mod policy;
 pub(super) mod replay;
 pub(super) mod tokens;
+pub(super) mod uploads;
+pub(super) mod validate;
 
 use std::str::FromStr;
 

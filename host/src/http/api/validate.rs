@@ -1,0 +1,56 @@
+//! `/api/validate`: what the rules would say of a bundle, from its metadata document alone.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::super::Site;
+use super::super::body::{DocumentBodyError, whole};
+use super::super::caller::Caller;
+use super::super::problem::Problem;
+use crate::model::{Document, FileId, JobKind, Timestamp};
+use crate::plugin::{Bundle, NoContents};
+use crate::policy::review;
+
+/// What kind of job it would be; an upload where nothing is said.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Asked {
+    kind: Option<String>,
+}
+
+/// `POST /api/validate?kind=upload|move`: a dry run. Answers the report whether the rules accept or not, with a job id
+/// of 0; no job is made, no file is at hand for the rules, and nothing is kept.
+pub(in crate::http) async fn validate(
+    State(site): State<Site>,
+    Caller(user): Caller,
+    asked: Result<Query<Asked>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Query(asked) = asked.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let kind = asked.kind.map_or(Ok(JobKind::Upload), |kind| kind.parse());
+    let kind = kind.map_err(|error: String| Problem::bad_request(format!("kind: {error}")))?;
+    let most = site.max_document;
+    let said = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    // Refused before a byte of it is read, where it says itself how long it is.
+    if said.is_some_and(|length| length > most) {
+        return Err(DocumentBodyError::TooLarge(most).into());
+    }
+    let text = whole(request.into_body(), most, site.settings.idle_timeout).await?;
+    // Large documents take their time to parse, and other calls are not to wait for them.
+    let parsed = tokio::task::spawn_blocking(move || Document::parse(text.into())).await;
+    let document = parsed
+        .map_err(|_| Problem::unavailable("the gate is stopping; ask again"))?
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    // Ids that are nobody's, so that a mover whose places are made of them finds a place for each file.
+    let ids = (1..).take(document.files().len()).map(FileId::new).collect();
+    let (received, contents) = (Timestamp::now(), Arc::new(NoContents));
+    let bundle = Bundle::new(None, kind, user, received, Arc::new(document), ids, contents);
+    let review = review(&site.policy.active(), &Arc::new(bundle), Vec::new()).await;
+    Ok(Json(review.report).into_response())
+}
