@@ -101,7 +101,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
         Command::Plugin(command) => return command.run(printer),
         _ => {}
     }
-    let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;
+    let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| report_mistakes(&mistakes))?;
     logging::start(&loaded, matches!(cli.command, Command::Serve(_) | Command::Worker));
     // Each upload keeps a blocking thread for as long as it lasts; the rest of the work needs some besides.
     let blocking = loaded.settings.http.max_uploads + 256;
@@ -123,7 +123,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
     })
 }
 
-fn wrong_settings(mistakes: &Mistakes) -> Failure {
+fn report_mistakes(mistakes: &Mistakes) -> Failure {
     let lines: Vec<_> = mistakes.0.iter().map(|mistake| format!("  {mistake}")).collect();
     Failure::new(Exit::Usage, format!("the configuration is wrong; nothing was started\n{}", lines.join("\n")))
 }

@@ -26,6 +26,7 @@ mod jobs;
 mod leases;
 mod metadata;
 mod migrate;
+mod pacifica;
 mod policy;
 mod reports;
 mod session;
@@ -47,6 +48,7 @@ pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
 pub use leases::{Claim, Finish, JobFacts};
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
 pub use migrate::SchemaState;
+pub use pacifica::{ForeignJob, ForeignJobs};
 pub use policy::{NewRevision, PluginRecord, PutRevisionError, StoredPlugin, StoredRevision};
 
 use crate::config::DatabaseUrl;

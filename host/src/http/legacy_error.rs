@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::db::DbError;
 use crate::ingest::IntakeError;
-use crate::seams::SeamError;
 use crate::spool::{BodyError, ReceiveError};
 
 /// How long a client should wait where the gate cannot take its bundle just now, in seconds.
@@ -75,8 +74,8 @@ impl From<IntakeError> for LegacyError {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::Database(error) => error.into(),
-            IntakeError::Ids(SeamError::Unavailable(why) | SeamError::Refused(why)) => {
-                tracing::error!(error = why, "no job id can be had");
+            IntakeError::Ids(why) => {
+                tracing::error!(error = %why, "no job id can be had");
                 Self::busy("no job id can be had just now; try again later")
             }
             IntakeError::Stopping => Self::busy("the gate is stopping; send the bundle again"),
