@@ -5,6 +5,8 @@ mod db;
 mod doctor;
 mod exit;
 mod gate;
+mod import;
+mod ingest_cmd;
 mod job;
 mod logging;
 mod plugin;
@@ -22,6 +24,7 @@ use exit::Failure;
 use print::Printer;
 
 pub use exit::Exit;
+pub use ingest_cmd::ingest_cmd;
 
 /// An ingest gate for scientific data.
 ///
@@ -57,6 +60,9 @@ enum Command {
     /// The accepted files
     #[command(subcommand)]
     Archive(archive::Command),
+    /// What another ingest service has recorded
+    #[command(subcommand)]
+    Import(import::Command),
     /// Plugins, while they are built
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -117,6 +123,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             Command::Job(command) => command.run(&loaded.settings, printer).await,
             Command::Db(command) => command.run(&loaded.settings, printer).await,
             Command::Archive(command) => command.run(&loaded.settings, printer).await,
+            Command::Import(command) => command.run(&loaded.settings, surroundings, printer).await,
             Command::Doctor => doctor::run(&loaded, printer).await,
             Command::Plugin(_) | Command::Completions { .. } => Ok(Exit::Done),
         }

@@ -1,6 +1,7 @@
 //! Pacifica's services behind the gate: the real ones, as far as they can be had, and strict stand-ins that refuse
 //! whatever the contract does not allow, and that fail as services fail.
 
+mod commands;
 mod faults;
 mod objects;
 mod real;
