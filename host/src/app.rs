@@ -1,28 +1,26 @@
 //! The program, put together: the rooms wired to each other, started, and stopped in order.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::access;
-use crate::config::{ArchiveUrl, DatabaseUrl, QueueUrl, SandboxSettings, Settings};
+use crate::config::{DatabaseUrl, QueueUrl, SandboxSettings, Settings};
 use crate::db::Db;
 use crate::http::{self, Site};
 use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper, Uploads};
-use crate::model::Timestamp;
+use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::plugin::{Compiler, Registry, Sandbox};
 use crate::policy::{PolicyBook, Watch};
 use crate::queue::Queue;
-use crate::seams::archive::{Archive, FolderArchive};
-use crate::seams::ids::TableIds;
-use crate::seams::metadata::TableMetadata;
+use crate::seams::{self, Seams};
 use crate::spool::{MemberLimits, Spool, UploadStore};
 
 /// What this process does of the site's work.
@@ -45,14 +43,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
 
     let mut tasks = JoinSet::new();
     let renewing = CancellationToken::new();
-    let renewals: Vec<_> = [&parts.receiving, &parts.running]
-        .into_iter()
-        .map(|held| {
-            let (held, db, owner) = (held.clone(), parts.db.clone(), parts.owner.clone());
-            let (lease, renewing) = (settings.worker.lease, renewing.clone());
-            tokio::spawn(async move { held.renew(db, owner, lease, renewing).await })
-        })
-        .collect();
+    let renewals = parts.renewals(&settings, &renewing);
     let (book, following) = (parts.policy.clone(), stop.clone());
     tasks.spawn(async move { book.follow(following).await });
     if let Some(folder) = settings.policy.watch.clone() {
@@ -110,6 +101,51 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A bundle on this machine, to be run under a job's id.
+pub struct Again {
+    /// The job: one that has failed, or that is not known.
+    pub id: JobId,
+    /// Upload or move.
+    pub kind: JobKind,
+    /// Who acts.
+    pub user: String,
+    /// The tar, or the document of the move.
+    pub path: PathBuf,
+}
+
+/// Receives a bundle from a file and works its job off in this process, beside whatever others there are. The answer is
+/// the job as it has ended; none where it has not failed, so that nothing was done.
+pub async fn run_again(settings: &Settings, again: Again) -> anyhow::Result<Option<Job>> {
+    let Again { id, kind, user, path } = again;
+    let parts = Parts::open(settings, Roles { http: false, worker: true }).await?;
+    let renewing = CancellationToken::new();
+    let renewals = parts.renewals(settings, &renewing);
+    let run = async {
+        let file = std::fs::File::open(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let intake = parts.site(settings).intake;
+        if intake.readmit(id, kind, &user, file).await?.is_none() {
+            return Ok(None);
+        }
+        let pipeline = parts.pipeline(settings, CancellationToken::new());
+        loop {
+            // Whoever takes it up, here or in a server, brings it to its end.
+            pipeline.run(id).await;
+            match parts.db.get_job(id).await? {
+                Some(job) if !job.complete() => tokio::time::sleep(LOOK_AGAIN).await,
+                ended => return Ok(ended),
+            }
+        }
+    };
+    let ended = run.await;
+    renewing.cancel();
+    futures::future::join_all(renewals).await;
+    parts.db.close().await;
+    ended
+}
+
+/// How often it is looked whether a job has ended that is to be tried again, or that another process has taken up.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// Says on standard output that the program has started. Whoever closed it does not want to know.
 fn announce(what: &str) {
     let mut out = std::io::stdout().lock();
@@ -121,7 +157,7 @@ struct Parts {
     db: Db,
     spool: Spool,
     uploads: UploadStore,
-    archive: Arc<dyn Archive>,
+    seams: Seams,
     queue: Queue,
     policy: Arc<PolicyBook>,
     sources: Arc<Sources>,
@@ -148,12 +184,7 @@ impl Parts {
             .with_context(|| format!("the spool folder {} cannot be made", folder.display()))?;
         let uploads = UploadStore::open(folder)
             .with_context(|| format!("the folder of uploads in {} cannot be made", folder.display()))?;
-        let archive: Arc<dyn Archive> = match &settings.archive {
-            ArchiveUrl::Folder(folder) => Arc::new(
-                FolderArchive::open(folder)
-                    .with_context(|| format!("the archive folder {} cannot be made", folder.display()))?,
-            ),
-        };
+        let seams = seams::open(settings, &db)?;
         let queue = Queue::open(&settings.queue).await?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = format!("{host}/{}/{:08x}", std::process::id(), rand::random::<u32>());
@@ -182,7 +213,7 @@ impl Parts {
             db,
             spool,
             uploads,
-            archive,
+            seams,
             queue,
             policy,
             sources: Arc::new(sources),
@@ -192,12 +223,24 @@ impl Parts {
         })
     }
 
+    /// Renews the leases of what this process receives and works on, until it is told to stop.
+    fn renewals(&self, settings: &Settings, renewing: &CancellationToken) -> Vec<JoinHandle<()>> {
+        let renew = |held: &Arc<Held>| {
+            let (held, db, owner) = (held.clone(), self.db.clone(), self.owner.clone());
+            let (lease, renewing) = (settings.worker.lease, renewing.clone());
+            tokio::spawn(async move { held.renew(db, owner, lease, renewing).await })
+        };
+        [&self.receiving, &self.running].into_iter().map(renew).collect()
+    }
+
     fn pipeline(&self, settings: &Settings, stop: CancellationToken) -> Pipeline {
         Pipeline {
             db: self.db.clone(),
             spool: self.spool.clone(),
-            archive: self.archive.clone(),
-            metadata: Arc::new(TableMetadata(self.db.clone())),
+            archive: self.seams.archive.clone(),
+            ids: self.seams.ids.clone(),
+            metadata: self.seams.metadata.clone(),
+            policy_service: self.seams.policy.clone(),
             policy: self.policy.clone(),
             sources: self.sources.clone(),
             wake: Arc::new(self.queue.clone()),
@@ -214,7 +257,7 @@ impl Parts {
         let intake = Intake {
             db: self.db.clone(),
             spool: self.spool.clone(),
-            ids: Arc::new(TableIds(self.db.clone())),
+            ids: self.seams.ids.clone(),
             wake: Arc::new(self.queue.clone()),
             owner: self.owner.clone(),
             lease: settings.worker.lease,
@@ -225,12 +268,12 @@ impl Parts {
             in_parts: Uploads { intake: intake.clone(), store, expire },
             intake,
             db: self.db.clone(),
-            archive: self.archive.clone(),
+            archive: self.seams.archive.clone(),
             policy: self.policy.clone(),
             replay: Replay {
                 db: self.db.clone(),
                 spool: self.spool.clone(),
-                archive: self.archive.clone(),
+                archive: self.seams.archive.clone(),
                 sources: self.sources.clone(),
                 policy: self.policy.clone(),
             },
@@ -243,8 +286,8 @@ impl Parts {
 
 /// What is the gate's own, and no source of moves whatever the roots are.
 fn own_folders(settings: &Settings) -> Vec<PathBuf> {
-    let ArchiveUrl::Folder(archive) = &settings.archive;
-    let mut own = vec![settings.spool.folder.clone(), archive.clone(), settings.sandbox.cache.clone()];
+    let mut own = vec![settings.spool.folder.clone(), settings.sandbox.cache.clone()];
+    own.extend(settings.archive.folder().map(Path::to_owned));
     if let DatabaseUrl::Sqlite(file) = &settings.database {
         own.push(file.clone());
     }

@@ -5,6 +5,8 @@ mod db;
 mod doctor;
 mod exit;
 mod gate;
+mod import;
+mod ingest_cmd;
 mod job;
 mod logging;
 mod plugin;
@@ -28,6 +30,7 @@ use exit::Failure;
 use print::Printer;
 
 pub use exit::Exit;
+pub use ingest_cmd::ingest_cmd;
 
 /// An ingest gate for scientific data.
 ///
@@ -66,6 +69,9 @@ enum Command {
     Archive(archive::Command),
     #[command(flatten)]
     Uploader(uploader::Command),
+    /// What another ingest service has recorded
+    #[command(subcommand)]
+    Import(import::Command),
     /// Plugins: while they are built, and those of a running gate
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -133,7 +139,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
         Command::Uploader(command) => return command.run(printer, surroundings),
         _ => {}
     }
-    let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;
+    let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| report_mistakes(&mistakes))?;
     logging::start(&loaded, matches!(cli.command, Command::Serve(_) | Command::Worker));
     // Each upload keeps a blocking thread for as long as it lasts; the rest of the work needs some besides.
     threads(loaded.settings.http.max_uploads)?.block_on(async {
@@ -144,6 +150,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             Command::Token(command) => command.run(&loaded.settings, printer).await,
             Command::Db(command) => command.run(&loaded.settings, printer).await,
             Command::Archive(command) => command.run(&loaded.settings, printer).await,
+            Command::Import(command) => command.run(&loaded.settings, surroundings, printer).await,
             Command::Doctor => doctor::run(&loaded, printer).await,
             Command::Plugin(_)
             | Command::Policy(_)
@@ -161,7 +168,7 @@ fn threads(blocking: usize) -> Result<tokio::runtime::Runtime, Failure> {
     threads.map_err(|error| Failure::new(Exit::Failed, format!("no threads can be started: {error}")))
 }
 
-fn wrong_settings(mistakes: &Mistakes) -> Failure {
+fn report_mistakes(mistakes: &Mistakes) -> Failure {
     let lines: Vec<_> = mistakes.0.iter().map(|mistake| format!("  {mistake}")).collect();
     Failure::new(Exit::Usage, format!("the configuration is wrong; nothing was started\n{}", lines.join("\n")))
 }

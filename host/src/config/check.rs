@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::keys::{self, Key};
 use super::load::Given;
 use super::mistake::{Mistake, Source};
-use super::{DatabaseUrl, QueueUrl, Settings};
+use super::{ArchiveUrl, DatabaseUrl, QueueUrl, Settings};
 
 /// A shorter lease would be lost to a disk that is slow for a moment.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
@@ -25,6 +25,7 @@ pub(super) fn settings(
     check.databases_are_two(settings);
     check.folders_are_apart(settings, warnings);
     check.lease_is_long_enough(settings);
+    check.ids_are_of_the_archive(settings, warnings);
 }
 
 struct Check<'a> {
@@ -82,8 +83,10 @@ impl Check<'_> {
         if !self.sound(&[&keys::ARCHIVE, &keys::SPOOL_FOLDER, &keys::MOVE_ROOT, &keys::DATA]) {
             return;
         }
-        let (archive, spool) = (real(settings.archive.folder()), real(&settings.spool.folder));
-        if archive.starts_with(&spool) || spool.starts_with(&archive) {
+        let (archive, spool) = (settings.archive.folder().map(real), real(&settings.spool.folder));
+        if let Some(archive) =
+            archive.as_ref().filter(|archive| archive.starts_with(&spool) || spool.starts_with(archive))
+        {
             let key = if self.given.contains_key(keys::ARCHIVE.name) { &keys::ARCHIVE } else { &keys::SPOOL_FOLDER };
             self.mistake(
                 key,
@@ -93,7 +96,8 @@ impl Check<'_> {
         }
         for root in &settings.move_roots {
             let real_root = real(root);
-            for (what, folder) in [("archive", &archive), ("spool", &spool)] {
+            let own = archive.iter().map(|archive| ("archive", archive)).chain([("spool", &spool)]);
+            for (what, folder) in own {
                 if real_root.starts_with(folder) {
                     self.mistake(
                         &keys::MOVE_ROOT,
@@ -108,6 +112,17 @@ impl Check<'_> {
                     ));
                 }
             }
+        }
+    }
+
+    /// An archive interface keeps files under their ids, so whoever else puts files there must count with us.
+    fn ids_are_of_the_archive(&self, settings: &Settings, warnings: &mut Vec<String>) {
+        if matches!(settings.archive, ArchiveUrl::Pacifica(_)) && settings.services.ids.is_none() {
+            warnings.push(format!(
+                "{} keeps files under their ids, and ids are the gate's own: set ids to the site's UniqueID service, unless \
+                 nothing else has ever put a file there",
+                settings.archive
+            ));
         }
     }
 

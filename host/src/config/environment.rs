@@ -4,6 +4,9 @@
 //! A variable that is empty counts as not set, as service managers and compose files cannot take one away.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::stores::DatabaseUrl;
 
 use super::keys::{self, CONFIG_VARIABLE, Key};
 use super::load::{Given, Value};
@@ -89,14 +92,10 @@ const TRANSLATIONS: &[Translation] = &[
         translate: peewee,
         unusable: "jobs are kept in SQLite or PostgreSQL; set database or SLUICE_DATABASE",
     },
-];
-
-/// Services behind an installed Pacifica Ingest which this program does not speak to.
-const SERVICES: &[(&str, &str)] = &[
-    ("UNIQUEID_URL", "ids are given by Sluice itself"),
-    ("POLICY_INGEST_URL", "bundles are judged by the rules of Sluice's own policy alone"),
-    ("ARCHIVEINTERFACE_URL", "files go into Sluice's own archive"),
-    ("METADATA_INGEST_URL", "metadata goes into Sluice's own database"),
+    Translation { variable: "UNIQUEID_URL", key: &keys::IDS, translate: same, unusable: "" },
+    Translation { variable: "METADATA_INGEST_URL", key: &keys::METADATA, translate: same, unusable: "" },
+    Translation { variable: "POLICY_INGEST_URL", key: &keys::POLICY_SERVICE, translate: same, unusable: "" },
+    Translation { variable: "ARCHIVEINTERFACE_URL", key: &keys::ARCHIVE, translate: interface, unusable: "" },
 ];
 
 /// What Pacifica's variables give, and warnings for those that are set in vain. A setting that is `settled` by something
@@ -117,16 +116,21 @@ pub(super) fn pacifica(
             None => warnings.push(format!("{variable} is set but not used: {unusable}")),
         }
     }
-    for (variable, instead) in SERVICES {
-        if value(variables, variable).is_some() {
-            warnings.push(format!("{variable} is set, but that service is not used yet: {instead}"));
-        }
-    }
     given
+}
+
+/// Another program's database, as peewee names it or as our own settings do. The error says what is wrong.
+pub fn foreign_database(text: &str, folder: &Path) -> Result<DatabaseUrl, String> {
+    let ours = peewee(text).unwrap_or_else(|| text.to_owned());
+    DatabaseUrl::parse(OsStr::new(&ours), folder).map_err(|wrong| format!("{}; {}", wrong.wrong, wrong.right))
 }
 
 fn same(value: &str) -> Option<String> {
     Some(value.to_owned())
+}
+
+fn interface(url: &str) -> Option<String> {
+    Some(format!("pacifica+{url}"))
 }
 
 fn seconds(value: &str) -> Option<String> {
@@ -197,18 +201,25 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_is_not_used_is_said_to_be_not_used() {
+    fn what_cannot_be_used_is_said_and_services_are_taken() {
         let mut warnings = Vec::new();
         let set = variables(&[
             ("UNIQUEID_URL", "http://id:8051"),
+            ("ARCHIVEINTERFACE_URL", "http://archive:8080"),
             ("BROKER_URL", "pyamqp://rabbit"),
             ("PEEWEE_URL", "mysql://h/x"),
             ("METADATA_INGEST_URL", ""),
         ]);
         let given = pacifica(&set, |key| key.name == "database", &mut warnings);
-        assert!(given.is_empty());
-        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        let given: Vec<_> = given.iter().map(|(key, given)| (key.name, &given.value)).collect();
+        assert_eq!(
+            given,
+            [
+                ("ids", &Value::One("http://id:8051".into())),
+                ("archive", &Value::One("pacifica+http://archive:8080".into())),
+            ]
+        );
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].starts_with("BROKER_URL is set but not used"));
-        assert!(warnings[1].starts_with("UNIQUEID_URL is set, but that service is not used yet"));
     }
 }

@@ -24,7 +24,7 @@ pub struct Flags {
     /// Keep wake-ups here: sqlite:PATH or redis://... [env: SLUICE_QUEUE] [default: sqlite:DATA/queue.db]
     #[arg(long, value_name = "URL", global = true)]
     pub queue: Option<OsString>,
-    /// Keep accepted files here: a folder or file:///PATH [env: SLUICE_ARCHIVE] [default: DATA/archive]
+    /// Keep accepted files here: a folder, s3://BUCKET/PREFIX, pacifica+http://HOST:PORT [env: SLUICE_ARCHIVE] [default: DATA/archive]
     #[arg(long, value_name = "URL", global = true)]
     pub archive: Option<OsString>,
     /// Start with this policy document [env: SLUICE_POLICY]

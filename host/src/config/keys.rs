@@ -42,6 +42,11 @@ keys! {
     DATABASE = "database", "SLUICE_DATABASE", flag "--database";
     QUEUE = "queue", "SLUICE_QUEUE", flag "--queue";
     ARCHIVE = "archive", "SLUICE_ARCHIVE", flag "--archive";
+    ARCHIVE_CONCURRENCY = "archive_concurrency", "SLUICE_ARCHIVE_CONCURRENCY";
+    IDS = "ids", "SLUICE_IDS";
+    METADATA = "metadata", "SLUICE_METADATA";
+    POLICY_SERVICE = "policy_service", "SLUICE_POLICY_SERVICE";
+    SERVICES_TIMEOUT = "services.timeout", "SLUICE_SERVICES_TIMEOUT";
     POLICY = "policy", "SLUICE_POLICY", flag "--policy";
     PLUGINS = "plugins", "SLUICE_PLUGINS", flag "--plugins";
     MOVE_ROOT = "move_root", "SLUICE_MOVE_ROOT", flag "--move-root", or "move_roots";

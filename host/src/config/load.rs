@@ -13,7 +13,8 @@ use super::mistake::{Mistake, Mistakes, Source};
 use super::parse::{self, Wrong};
 use super::{
     ArchiveUrl, ConnectSettings, DatabaseUrl, Flags, HttpSettings, LogSettings, PolicySettings, QueueUrl,
-    SandboxSettings, Settings, SpoolSettings, UploadSettings, WorkerSettings, check, file, without_password,
+    SandboxSettings, ServiceSettings, ServiceUrl, Settings, SpoolSettings, UploadSettings, WorkerSettings, check, file,
+    without_password,
 };
 
 /// What a process finds around it. Passed in, so that tests need not touch their own process.
@@ -38,6 +39,11 @@ impl Surroundings {
             program: std::env::current_exe().ok(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
         })
+    }
+
+    /// The variables that are texts.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
     }
 
     /// A variable's value; none where it is not set or empty.
@@ -220,8 +226,9 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
             .one(&keys::QUEUE, |text| QueueUrl::parse(text, folder))
             .unwrap_or_else(|| QueueUrl::Sqlite(data.join("queue.db"))),
         archive: sources
-            .one(&keys::ARCHIVE, |text| ArchiveUrl::parse(text, folder))
+            .one(&keys::ARCHIVE, |text| Ok(ArchiveUrl::parse(text, folder)?.surrounded(surroundings.texts())))
             .unwrap_or_else(|| ArchiveUrl::Folder(data.join("archive"))),
+        services: service_settings(sources),
         move_roots: sources.many(&keys::MOVE_ROOT, b':', path).unwrap_or_else(|| vec![data.join("incoming")]),
         policy: PolicySettings {
             file: sources.one(&keys::POLICY, path),
@@ -251,6 +258,16 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
             json: sources.one(&keys::LOG_JSON, parse::truth).unwrap_or(false),
         },
         data,
+    }
+}
+
+fn service_settings(sources: &mut Sources) -> ServiceSettings {
+    ServiceSettings {
+        ids: sources.one(&keys::IDS, ServiceUrl::parse_or_own).flatten(),
+        metadata: sources.one(&keys::METADATA, ServiceUrl::parse_or_own).flatten(),
+        policy: sources.one(&keys::POLICY_SERVICE, ServiceUrl::parse_or_own).flatten(),
+        timeout: sources.one(&keys::SERVICES_TIMEOUT, parse::duration).unwrap_or(Duration::from_secs(8)),
+        archive_concurrency: sources.one(&keys::ARCHIVE_CONCURRENCY, count),
     }
 }
 

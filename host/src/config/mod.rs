@@ -18,6 +18,7 @@ mod load;
 mod mistake;
 mod parse;
 mod redact;
+mod remote;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -28,10 +29,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use environment::foreign_database;
 pub use flags::Flags;
 pub use load::{Loaded, Origin, Surroundings, load};
 pub use mistake::{Mistake, Mistakes, Source};
 pub use redact::without_password;
+pub use remote::{ServiceUrl, StoreUrl};
 pub use stores::{ArchiveUrl, DatabaseUrl, QueueUrl};
 
 /// Everything that can be set.
@@ -49,6 +52,8 @@ pub struct Settings {
     pub queue: QueueUrl,
     /// Where accepted files end up.
     pub archive: ArchiveUrl,
+    /// The services behind the gate that a site has beside it.
+    pub services: ServiceSettings,
     /// The folders that move sources may lie in, absolute.
     pub move_roots: Vec<PathBuf>,
     /// The rules.
@@ -63,6 +68,21 @@ pub struct Settings {
     pub sandbox: SandboxSettings,
     /// What is logged.
     pub log: LogSettings,
+}
+
+/// Services that do what the gate otherwise does itself. None is the gate's own.
+#[derive(Clone, Debug)]
+pub struct ServiceSettings {
+    /// Gives out the ids of jobs and files.
+    pub ids: Option<ServiceUrl>,
+    /// Takes the metadata of accepted bundles.
+    pub metadata: Option<ServiceUrl>,
+    /// Is asked after the rules.
+    pub policy: Option<ServiceUrl>,
+    /// How long one of them may leave a call without an answer.
+    pub timeout: Duration,
+    /// Files that are sent to the archive at a time; none for what suits the archive.
+    pub archive_concurrency: Option<usize>,
 }
 
 /// The HTTP side.

@@ -3,7 +3,10 @@
 /// What stands in a password's place.
 const HIDDEN: &str = "***";
 
-/// The text without the passwords of a URL: neither that before the `@` nor that of a `password=` parameter.
+/// Parameters whose values are secrets, be it under a longer name that ends so.
+const SECRETS: [&str; 5] = ["password=", "secret=", "secret_access_key=", "account_key=", "token="];
+
+/// The text without the passwords of a URL: neither that before the `@` nor those of parameters such as `password=`.
 ///
 /// Works on what is no URL too, since it is the mistyped one that ends up in an error message: where in doubt, more is
 /// hidden than need be.
@@ -21,13 +24,20 @@ fn hide_user_part(text: &str) -> String {
 }
 
 fn hide_parameters(text: &str) -> String {
-    const NAME: &str = "password=";
+    let mut shown = text.to_owned();
+    for name in SECRETS {
+        shown = hide_parameter(&shown, name);
+    }
+    shown
+}
+
+fn hide_parameter(text: &str, name: &str) -> String {
     // ASCII lower case keeps every byte where it is.
     let lower = text.to_ascii_lowercase();
     let mut shown = String::with_capacity(text.len());
     let mut done = 0;
-    while let Some(found) = lower[done..].find(NAME) {
-        let value = done + found + NAME.len();
+    while let Some(found) = lower[done..].find(name) {
+        let value = done + found + name.len();
         let end = text[value..].find(['&', ' ', '#']).map_or(text.len(), |end| value + end);
         shown.push_str(&text[done..value]);
         shown.push_str(HIDDEN);
@@ -51,6 +61,7 @@ mod tests {
             ("postgres:sluice:s3cret@db/ingest", "postgres:***@db/ingest"),
             ("postgres://db/x?user=a&password=s3cret&port=1", "postgres://db/x?user=a&password=***&port=1"),
             ("host=db PASSWORD=s3cret user=x", "host=db PASSWORD=*** user=x"),
+            ("s3://b/x?aws_secret_access_key=s3cret&region=x", "s3://b/x?aws_secret_access_key=***&region=x"),
             ("postgres://db/ingest", "postgres://db/ingest"),
             ("postgres://sluice@db/ingest", "postgres://sluice@db/ingest"),
             ("/srv/data@home/x.db", "/srv/data@home/x.db"),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::parse::{Wrong, absolute, shown};
 use super::redact::without_password;
+use super::remote::{ServiceUrl, StoreUrl};
 
 /// Where jobs are kept. Neither `Debug` nor `Display` shows a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,16 +27,23 @@ pub enum QueueUrl {
     Redis(String),
 }
 
-/// Where accepted files end up.
+/// Where accepted files end up. Neither `Debug` nor `Display` shows a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArchiveUrl {
     /// A folder of this machine, or a shared volume; absolute.
     Folder(PathBuf),
+    /// A Pacifica archive interface.
+    Pacifica(ServiceUrl),
+    /// A store of objects.
+    Store(StoreUrl),
 }
 
 const DATABASE_FORMS: &str = "give sqlite:PATH, a path that ends in .db, or postgres://USER:PASSWORD@HOST/NAME";
 const QUEUE_FORMS: &str = "give sqlite:PATH, a path that ends in .db, or redis://HOST:PORT";
-const ARCHIVE_FORMS: &str = "give a folder, or file:///PATH";
+const ARCHIVE_FORMS: &str = "give a folder, file:///PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX, or \
+                             pacifica+http://HOST:PORT";
+/// What stands before the address of an archive interface, to tell it from other archives over HTTP.
+const PACIFICA: &str = "pacifica+";
 
 impl DatabaseUrl {
     /// `sqlite:PATH`, `sqlite://PATH`, a plain path of a database file, or `postgres://…`.
@@ -60,13 +68,20 @@ impl QueueUrl {
 }
 
 impl ArchiveUrl {
-    /// `file:///PATH`, or a plain folder.
+    /// `file:///PATH`, a plain folder, `pacifica+http://HOST:PORT`, or a store of objects.
     pub(super) fn parse(text: &OsStr, folder: &Path) -> Result<Self, Wrong> {
-        let Some((scheme, _)) = text.to_str().and_then(|text| text.split_once("://")) else {
+        let Some((scheme, whole)) = text.to_str().and_then(|text| Some((text.split_once("://")?.0, text))) else {
             return absolute(text, folder).map(Self::Folder);
         };
+        if let Some(service) = whole.strip_prefix(PACIFICA) {
+            let parsed = ServiceUrl::parse(OsStr::new(service));
+            return parsed.map(Self::Pacifica).map_err(|wrong| Wrong::new(wrong.wrong, ARCHIVE_FORMS));
+        }
+        if let Some(store) = StoreUrl::parse(whole) {
+            return store.map(Self::Store);
+        }
         if scheme != "file" {
-            let wrong = format!("{} is not supported yet", shown(text));
+            let wrong = format!("{} is no archive that is known", shown(text));
             return Err(Wrong::new(wrong, ARCHIVE_FORMS));
         }
         let path = text.to_str().and_then(|text| url::Url::parse(text).ok()?.to_file_path().ok());
@@ -76,10 +91,19 @@ impl ArchiveUrl {
         }
     }
 
-    /// The folder that this machine sees it as.
-    pub fn folder(&self) -> &Path {
+    /// The folder that this machine sees it as; none where it is elsewhere.
+    pub fn folder(&self) -> Option<&Path> {
         match self {
-            Self::Folder(folder) => folder,
+            Self::Folder(folder) => Some(folder),
+            Self::Pacifica(_) | Self::Store(_) => None,
+        }
+    }
+
+    /// A store, with what the environment says of stores of its kind.
+    pub(super) fn surrounded<'a>(self, variables: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        match self {
+            Self::Store(store) => Self::Store(store.surrounded(variables)),
+            other => other,
         }
     }
 }
@@ -140,7 +164,11 @@ impl fmt::Display for QueueUrl {
 
 impl fmt::Display for ArchiveUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.folder().display())
+        match self {
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Pacifica(service) => write!(f, "{PACIFICA}{service}"),
+            Self::Store(store) => store.fmt(f),
+        }
     }
 }
 
@@ -201,10 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_an_archive_is_read_and_a_later_one_is_named() {
+    fn every_form_of_an_archive_is_read() {
         assert_eq!(archive("file:///a%20b/c").unwrap(), ArchiveUrl::Folder("/a b/c".into()));
         assert_eq!(archive("c/d").unwrap(), ArchiveUrl::Folder("/srv/c/d".into()));
-        assert_eq!(archive("s3://bucket/x").unwrap_err().wrong, "\"s3://bucket/x\" is not supported yet");
+        assert_eq!(archive("s3://bucket/x").unwrap().to_string(), "s3://bucket/x");
+        assert_eq!(archive("pacifica+http://h:8080/").unwrap().to_string(), "pacifica+http://h:8080");
+        assert_eq!(archive("http://h/x").unwrap_err().wrong, "\"http://h/x\" is no archive that is known");
+        assert!(archive("pacifica+file:///x").is_err());
         assert!(archive("file://host/x").is_err());
         assert!(archive("").is_err());
     }

@@ -130,6 +130,30 @@ impl Db {
         insert_job(&mut self.write().await?, &new).await
     }
 
+    /// Takes a failed job back to its beginning, to be received anew under its id. Whether it had failed.
+    pub async fn readmit_job(&self, new: &NewJob<'_>) -> Result<bool> {
+        let touched = self
+            .write()
+            .await?
+            .execute(
+                "UPDATE jobs SET kind = $2, user_name = $3, stage = 'receiving', state = 'OK', task = $4, percent = 0,
+                     exception = '', steps = '[]', attempts = 0, fault_since = NULL, revision = NULL, received = NULL,
+                     updated = $5, due = $5, lease_owner = $6, lease_until = $7
+                 WHERE id = $1 AND stage = 'done' AND state = 'FAILED'",
+                args![
+                    new.id,
+                    new.kind.name(),
+                    indexed(new.user),
+                    Task::Uploading.name(),
+                    new.now,
+                    new.owner,
+                    new.lease_until
+                ],
+            )
+            .await?;
+        Ok(touched > 0)
+    }
+
     /// Records that a job's bytes are on disk: from here on it waits for a worker. Durable.
     ///
     /// Lost is the lease of a job that was given up or cancelled while it was received.

@@ -10,7 +10,6 @@ use super::body::DocumentBodyError;
 use super::problem::Problem;
 use crate::db::DbError;
 use crate::ingest::IntakeError;
-use crate::seams::SeamError;
 use crate::spool::{BodyError, ReceiveError};
 
 /// How long a client should wait where the gate cannot take its bundle just now, in seconds.
@@ -96,8 +95,8 @@ impl From<IntakeError> for LegacyError {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::Database(error) => error.into(),
-            IntakeError::Ids(SeamError::Unavailable(why) | SeamError::Refused(why)) => {
-                tracing::error!(error = why, "no job id can be had");
+            IntakeError::Ids(why) => {
+                tracing::error!(error = %why, "no job id can be had");
                 Self::busy("no job id can be had just now; try again later")
             }
             error @ IntakeError::OtherKind(..) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),

@@ -107,7 +107,7 @@ impl From<SeamError> for Problem {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the archive does not have it; see `sluice archive verify`",
             ),
-            SeamError::Unavailable(_) => {
+            SeamError::Unavailable(_) | SeamError::Silent { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "the archive does not answer; try again later")
             }
         }

@@ -119,6 +119,42 @@ impl Intake {
         receiving.await.map_err(|_| IntakeError::Stopping)?.map(Taken::Now)
     }
 
+    /// Receives a bundle, or the document of a move, from a file of this machine, under the id of a job that has failed
+    /// or is not known; none where the job has not failed.
+    pub async fn readmit(
+        &self,
+        id: JobId,
+        kind: JobKind,
+        user: &str,
+        file: std::fs::File,
+    ) -> Result<Option<Job>, IntakeError> {
+        let now = Timestamp::now();
+        let hold = self.held.hold(id);
+        let job = NewJob { id, kind, user, owner: &self.owner, now, lease_until: now.after(self.lease) };
+        if !self.db.readmit_job(&job).await? {
+            if self.db.get_job(id).await?.is_some() {
+                return Ok(None);
+            }
+            self.db.create_job(job).await?;
+        }
+        let spool = self.spool.clone();
+        let received = tokio::task::spawn_blocking(move || {
+            spool.remove(id).map_err(ReceiveError::Storage)?;
+            match kind {
+                JobKind::Upload => {
+                    spool.receive_tar(id, file).map(|manifest| (manifest.bytes(), manifest.members.len() as u64))
+                }
+                JobKind::Move => {
+                    let mut document = Vec::new();
+                    std::io::Read::read_to_end(&mut &file, &mut document).map_err(ReceiveError::Storage)?;
+                    spool.receive_document(id, &document).map(|()| (0, 0))
+                }
+            }
+        });
+        let received = received.await.map_err(|_| IntakeError::Stopping)?;
+        self.end(id, kind, received, hold).await.map(Some)
+    }
+
     async fn begin(&self, sender: Sender<'_>, kind: JobKind) -> Result<Begun, IntakeError> {
         // Most repeated requests are known as such before an id is taken for them.
         if let Some(key) = sender.key
@@ -131,7 +167,17 @@ impl Intake {
         let hold = self.held.hold(id);
         let job = NewJob { id, kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
         match sender.key {
-            None => self.db.create_job(job).await?,
+            None => {
+                if let Err(error) = self.db.create_job(job).await {
+                    // Whoever gives out ids may have begun to count anew.
+                    if let Ok(Some(known)) = self.db.get_job(id).await {
+                        let when = known.created;
+                        let why = format!("id {id} was given out, and a job of {when} has it: ids are counted twice");
+                        return Err(IntakeError::Ids(SeamError::Refused(why)));
+                    }
+                    return Err(error.into());
+                }
+            }
             Some(key) => {
                 if let Created::Before(before) = self.db.create_job_once(job, key).await? {
                     return self.before(before, kind).await;

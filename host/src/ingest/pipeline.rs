@@ -12,7 +12,9 @@ use crate::db::{Claim, Db, DbError, Finish};
 use crate::model::{JobId, JobKind, State, Task, Timestamp};
 use crate::policy::PolicyBook;
 use crate::seams::archive::Archive;
+use crate::seams::ids::Ids;
 use crate::seams::metadata::MetadataStore;
+use crate::seams::policy::PolicyService;
 use crate::spool::Spool;
 
 /// The shortest and the longest wait between two tries of a step that met a temporary fault. In between, a wait is as
@@ -29,6 +31,10 @@ pub struct Pipeline {
     pub spool: Spool,
     /// Where files go.
     pub archive: Arc<dyn Archive>,
+    /// Where the ids of files come from.
+    pub ids: Arc<dyn Ids>,
+    /// A service that is asked after the rules.
+    pub(crate) policy_service: Option<PolicyService>,
     /// Where metadata goes.
     pub metadata: Arc<dyn MetadataStore>,
     /// The rules.
@@ -82,9 +88,11 @@ impl Pipeline {
                 self.forget(id).await;
             }
             Err(StepError::Final(why)) => self.fail(&mut run, why).await,
-            Err(StepError::Temporary(why)) => {
+            Err(error @ (StepError::Temporary(_) | StepError::Silent(..))) => {
                 let now = Timestamp::now();
-                let since = run.fault_since().unwrap_or(now);
+                let waited = if let StepError::Silent(_, waited) = error { waited } else { Duration::ZERO };
+                let why = error.to_string();
+                let since = run.fault_since().unwrap_or(now.before(waited));
                 let lasted = now.since(since);
                 if lasted >= self.patience {
                     let why = format!("{why} (tried for {:.0} seconds)", lasted.as_secs_f64());
@@ -118,6 +126,11 @@ impl Pipeline {
             Err(StepError::Final(left)) => {
                 tracing::error!(job = %id, error = left, "files of a failed job are left in the archive");
                 why.push_str("\nFiles that were in the archive already could not be taken back; tell the site's admin");
+                Ok(())
+            }
+            // What does not answer must not keep the job from its end: the sweeper takes them back later.
+            Err(left @ (StepError::Temporary(_) | StepError::Silent(..))) => {
+                tracing::warn!(job = %id, error = %left, "files of a failed job are taken back when that is possible");
                 Ok(())
             }
             other => other,
@@ -174,6 +187,8 @@ impl Run<'_> {
                 Task::OpenTar => self.open_tar().await?,
                 Task::LoadMetadata => self.load_metadata().await?,
                 Task::PolicyValidation => self.validate().await?,
+                // A run before this one has put them all into the archive, or it would not have come further.
+                Task::IngestFiles | Task::MoveFiles if self.files_are_in_place() => {}
                 Task::IngestFiles => self.ingest_files().await?,
                 Task::MoveFiles => self.move_files().await?,
                 Task::IngestMetadata => self.ingest_metadata().await?,

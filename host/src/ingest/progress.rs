@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::seams::archive::Taken;
+
 /// How often the percentage is written down while it moves.
 const EVERY: Duration = Duration::from_millis(250);
 
@@ -18,6 +20,11 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn new(total: u64) -> Self {
         Self { total, done: Arc::default() }
+    }
+
+    /// The count that an archive adds to.
+    pub(super) fn taken(&self) -> Taken {
+        Taken::counting(self.done.clone())
     }
 
     pub(super) fn add(&self, bytes: u64) {

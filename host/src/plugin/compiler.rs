@@ -19,7 +19,7 @@ use super::component::LoadError;
 use super::engine;
 
 /// The hidden command that [`compile_apart`] serves.
-const COMMAND: &str = "compile-component";
+pub const COMPILE_COMMAND: &str = "compile-component";
 /// What compiled code may grow to.
 const LARGEST: u64 = 1 << 30;
 
@@ -48,7 +48,12 @@ impl Compiler {
     pub(super) async fn compile(&self, wasm: Arc<[u8]>) -> Result<Vec<u8>, LoadError> {
         let failed = |error: io::Error| LoadError::Compiler(error.to_string());
         let mut command = Command::new(&self.program);
-        command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .arg(COMPILE_COMMAND)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         // What the gate is told in its environment is no business of a process that reads strangers' code.
         command.env_clear();
         command.args(["--seconds", &self.time.as_secs().max(1).to_string(), "--memory", &self.memory.to_string()]);

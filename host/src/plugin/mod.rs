@@ -26,7 +26,7 @@ mod wasi;
 
 pub use bundle::{Bundle, Contents, NoContents};
 pub use call::{CallResult, Placement, Plan};
-pub use compiler::{Asked, Compiler, compile_apart};
+pub use compiler::{Asked, COMPILE_COMMAND, Compiler, compile_apart};
 pub use component::{LARGEST_COMPONENT, LoadError, Plugin, PluginInfo, PluginKind};
 pub use engine::{Sandbox, SandboxError};
 pub use limits::Limits;

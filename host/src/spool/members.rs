@@ -198,6 +198,11 @@ impl Receiver<'_> {
         if size != entry.size() {
             return Err(Stop::Tar(format!("it ends in the middle of data/{path}")));
         }
+        // What the uploader says of the file's age goes on with it into the archive. Where it cannot, nothing is lost.
+        let modified = entry.header().mtime().map(std::time::Duration::from_secs).ok();
+        if let Some(modified) = modified.and_then(|since| std::time::UNIX_EPOCH.checked_add(since)) {
+            drop(file.set_modified(modified));
+        }
         let member = Member { path: path.clone(), number, size, digest: hasher.finish() };
         match place {
             Some(place) => self.manifest.members[place] = member,

@@ -1,12 +1,13 @@
 //! Black-box tests: the program is started as its users start it, and asked over HTTP.
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
-//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability`, `plugins`, `swap` and `uploader` for
-//! our own.
+//! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
+//! `durability`, `plugins`, `swap` and `uploader` for our own.
 
 mod bundle;
 mod contract;
 mod durability;
+mod pacifica;
 mod plugins;
 mod postgres;
 mod redis;

@@ -12,6 +12,7 @@ use super::print::{self, Printer};
 use super::{Exit, Failure, open_database};
 use crate::config::Settings;
 use crate::db::Db;
+use crate::seams::{open_archive, service};
 use verify::{Problem, Verifier};
 
 #[derive(Subcommand)]
@@ -48,9 +49,17 @@ async fn verify(
     threads: usize,
     with_strays: bool,
 ) -> Result<Exit, Failure> {
+    let unreadable = |error| Failure::file(format!("the archive {} cannot be read", settings.archive), &error);
     let folder = settings.archive.folder();
-    let unreadable = |error| Failure::file(format!("the archive {} cannot be read", folder.display()), &error);
-    let mut verifier = Verifier::open(folder, threads).map_err(unreadable)?;
+    let mut verifier = match folder {
+        Some(folder) => Verifier::open(folder, threads).map_err(unreadable)?,
+        None if with_strays => {
+            let what =
+                format!("{} cannot be searched for strays; only a folder can: leave --strays out", settings.archive);
+            return Err(Failure::new(Exit::Refused, what));
+        }
+        None => Verifier::elsewhere(open_archive(settings, &service::client()?)?, threads),
+    };
     // Before anything else, so that what is put into the archive meanwhile is known to be no stray.
     let mut search = if with_strays { Some(strays::Search::begin(db).await?) } else { None };
 
@@ -75,9 +84,9 @@ async fn verify(
             }
         }
     }
-    let strays = match search {
+    let strays = match search.zip(folder) {
         None => Vec::new(),
-        Some(search) => {
+        Some((search, folder)) => {
             progress.show(|| "looking for files that no job has brought".to_owned());
             let folder = folder.to_owned();
             let walk = tokio::task::spawn_blocking(move || search.walk(&folder)).await;

@@ -13,10 +13,13 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use serde::Serialize;
+use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinHandle;
 
 use crate::db::{ArchivedFile, Db, DbError};
 use crate::model::{Digest, FileId, JobId};
+use crate::seams::SeamError;
+use crate::seams::archive::{Archive, Location};
 
 /// Rows that are asked for at a time.
 const PAGE: u32 = 1_000;
@@ -71,9 +74,18 @@ pub(super) struct Problem {
     pub(super) wrong: Wrong,
 }
 
+/// The archive, as it is read here.
+#[derive(Clone)]
+enum Source {
+    /// A folder is read on threads that may block.
+    Folder(Arc<Dir>),
+    /// One that is elsewhere is asked.
+    Elsewhere(Arc<dyn Archive>),
+}
+
 /// A walk over all files that the database knows.
 pub(super) struct Verifier {
-    archive: Arc<Dir>,
+    archive: Source,
     threads: usize,
     last: FileId,
     files: u64,
@@ -83,8 +95,13 @@ pub(super) struct Verifier {
 impl Verifier {
     /// Fails where the archive itself is not there: that every file is missing would be the wrong news.
     pub(super) fn open(folder: &Path, threads: usize) -> io::Result<Self> {
-        let archive = Arc::new(Dir::open_ambient_dir(folder, ambient_authority())?);
+        let archive = Source::Folder(Arc::new(Dir::open_ambient_dir(folder, ambient_authority())?));
         Ok(Self { archive, threads, last: FileId::new(0), files: 0, bytes: 0 })
+    }
+
+    /// Over an archive that is no folder of this machine.
+    pub(super) fn elsewhere(archive: Arc<dyn Archive>, threads: usize) -> Self {
+        Self { archive: Source::Elsewhere(archive), threads, last: FileId::new(0), files: 0, bytes: 0 }
     }
 
     /// The next files; none after the last.
@@ -121,12 +138,17 @@ impl Checks<'_> {
             while self.running.len() < self.verifier.threads
                 && let Some(file) = self.waiting.pop_front()
             {
-                let archive = Arc::clone(&self.verifier.archive);
-                self.running.push(tokio::task::spawn_blocking(move || {
-                    let (bytes, wrong) = check(&archive, &file);
-                    let ArchivedFile { file_id, job, location, .. } = file;
-                    (bytes, wrong.map(|wrong| Problem { file_id, job, location, wrong }))
-                }));
+                self.running.push(match self.verifier.archive.clone() {
+                    Source::Folder(archive) => tokio::task::spawn_blocking(move || {
+                        let (bytes, wrong) = check(&archive, &file);
+                        (bytes, problem(file, wrong))
+                    }),
+                    Source::Elsewhere(archive) => tokio::spawn(async move {
+                        let mut read = 0;
+                        let wrong = elsewhere(&*archive, &file, &mut read).await;
+                        (read, problem(file, wrong.unwrap_or_else(|error| Some(Wrong::Unreadable { error }))))
+                    }),
+                });
             }
             let (bytes, problem) = match self.running.next().await? {
                 Ok(checked) => checked,
@@ -141,6 +163,37 @@ impl Checks<'_> {
             }
         }
     }
+}
+
+fn problem(file: ArchivedFile, wrong: Option<Wrong>) -> Option<Problem> {
+    let ArchivedFile { file_id, job, location, .. } = file;
+    wrong.map(|wrong| Problem { file_id, job, location, wrong })
+}
+
+/// Compares one file of an archive that is elsewhere. The error says why it cannot be read.
+async fn elsewhere(archive: &dyn Archive, file: &ArchivedFile, read: &mut u64) -> Result<Option<Wrong>, String> {
+    let said = |error: SeamError| error.to_string();
+    let location = Location::new(&file.location).map_err(|error| error.to_string())?;
+    match archive.size(&location).await.map_err(said)? {
+        None => return Ok(Some(Wrong::Missing)),
+        Some(found) if found != file.size => return Ok(Some(Wrong::Size { expected: file.size, found })),
+        Some(_) => {}
+    }
+    let mut contents = archive.open(&location, file.size, 0..file.size).await.map_err(said)?;
+    let mut hasher = file.hash.kind.hasher();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match contents.read(&mut chunk).await.map_err(|error| error.to_string())? {
+            0 => break,
+            count => {
+                hasher.update(&chunk[..count]);
+                *read += count as u64;
+            }
+        }
+    }
+    let found = hasher.finish();
+    let same = found == file.hash;
+    Ok((!same).then(|| Wrong::Digest { expected: file.hash.to_string(), found: found.to_string() }))
 }
 
 /// Whether the file is still said to be in the archive.

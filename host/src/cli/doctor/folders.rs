@@ -17,15 +17,14 @@ const LITTLE: u64 = 2 << 30;
 pub(super) fn checks(settings: &Settings) -> Vec<Check> {
     let spool = &settings.spool.folder;
     let archive = settings.archive.folder();
-    let mut checks = vec![
-        writable("data", &settings.data),
-        writable("spool", spool),
-        writable("archive", archive),
-        writable("cache", &settings.sandbox.cache),
-        one_file_system("spool", spool, archive),
-    ];
+    let mut checks =
+        vec![writable("data", &settings.data), writable("spool", spool), writable("cache", &settings.sandbox.cache)];
+    if let Some(archive) = archive {
+        checks.extend([writable("archive", archive), one_file_system("spool", spool, archive)]);
+    }
     let mut measured = Vec::new();
-    for (name, folder) in [("data", settings.data.as_path()), ("spool", spool), ("archive", archive)] {
+    let folders = [("data", Some(settings.data.as_path())), ("spool", Some(spool.as_path())), ("archive", archive)];
+    for (name, folder) in folders.into_iter().filter_map(|(name, folder)| Some((name, folder?))) {
         let device = device(folder);
         // Folders on one file system share their room.
         if device.is_none_or(|device| !measured.contains(&device)) {
@@ -35,7 +34,7 @@ pub(super) fn checks(settings: &Settings) -> Vec<Check> {
     }
     for root in &settings.move_roots {
         checks.push(readable(root, root.starts_with(&settings.data)));
-        if root.exists() {
+        if let Some(archive) = archive.filter(|_| root.exists()) {
             checks.push(one_file_system("move root", root, archive));
         }
     }

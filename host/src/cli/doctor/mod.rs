@@ -3,6 +3,7 @@
 //! It changes nothing: the one file that it writes, to see whether it can, it removes at once. Every check ends in one
 //! sentence and, where something is to be done, in a remedy.
 
+mod behind;
 mod folders;
 mod rules;
 mod services;
@@ -13,7 +14,7 @@ use serde_json::json;
 use super::Failure;
 use super::exit::Exit;
 use super::print::{self, Cell, Printer, Table, Tone};
-use crate::config::{Loaded, Settings};
+use crate::config::{Loaded, ServiceUrl, Settings};
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,6 +66,7 @@ pub(super) async fn run(loaded: &Loaded, printer: &Printer) -> Result<Exit, Fail
     checks.extend(folders::checks(settings));
     checks.push(services::database(settings).await);
     checks.push(services::queue(settings).await);
+    checks.extend(behind::checks(settings).await);
     checks.push(services::address(settings).await);
     checks.push(rules::policy(settings));
     checks.extend(rules::plugins(settings));
@@ -118,7 +120,8 @@ fn show(check: &Check, printer: &Printer) -> std::io::Result<()> {
 
 /// The settings that decide where everything is, and all others that somebody gave.
 fn configured(loaded: &Loaded) -> Vec<(&'static str, String, String)> {
-    let Settings { data, http, database, queue, archive, move_roots, policy, spool, .. } = &loaded.settings;
+    let Settings { data, http, database, queue, archive, services, move_roots, policy, spool, .. } = &loaded.settings;
+    let own_or = |url: Option<&ServiceUrl>, none: &str| url.map_or_else(|| none.to_owned(), ServiceUrl::to_string);
     let list = |folders: &[std::path::PathBuf]| {
         let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
         if folders.is_empty() { "none".to_owned() } else { folders.join(", ") }
@@ -133,6 +136,9 @@ fn configured(loaded: &Loaded) -> Vec<(&'static str, String, String)> {
         ("database", database.to_string()),
         ("queue", queue.to_string()),
         ("archive", archive.to_string()),
+        ("ids", own_or(services.ids.as_ref(), "own")),
+        ("metadata", own_or(services.metadata.as_ref(), "own")),
+        ("policy_service", own_or(services.policy.as_ref(), "none")),
         ("spool.folder", spool.folder.display().to_string()),
         ("move_root", list(move_roots)),
         ("policy", policy_file),

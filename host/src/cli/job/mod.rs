@@ -103,7 +103,7 @@ impl Command {
 }
 
 impl Set {
-    async fn run(self, db: &Db, printer: &Printer) -> Result<Exit, Failure> {
+    pub(super) async fn run(self, db: &Db, printer: &Printer) -> Result<Exit, Failure> {
         // The group requires one of both.
         let Some(id) = self.id.or(self.job_id) else { return Err(Failure::new(Exit::Usage, "no job is named")) };
         if let Some(task) = self.task {

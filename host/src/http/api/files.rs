@@ -10,7 +10,6 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 use super::super::Site;
@@ -31,7 +30,10 @@ pub(in crate::http) async fn contents(
     let id: FileId = id(&text, "file")?;
     let unknown = || Problem::not_found(format!("there is no file {id} in the archive"));
     let file = site.db.archived_file(id).await?.filter(|file| file.archived_at.is_some()).ok_or_else(unknown)?;
-    let mimetype = site.db.file(id).await?.and_then(|file| file.mimetype);
+    let (name, mimetype) = match site.db.file(id).await? {
+        Some(file) => (Some(file.name), file.mimetype),
+        None => (None, None),
+    };
     let size = file.size;
     let etag = format!("\"{}\"", file.hash);
     if headers.get(IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == etag.as_bytes()) {
@@ -50,16 +52,12 @@ pub(in crate::http) async fn contents(
     };
 
     let location = Location::new(&file.location).map_err(|_| unknown())?;
-    let mut open = site.archive.open(&location).await?;
     let sent = range.clone().unwrap_or(0..size);
-    let sought = open.seek(std::io::SeekFrom::Start(sent.start)).await;
-    sought.map_err(|error| {
-        tracing::error!(file = %id, %error, "an archived file cannot be read");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the archive has the file but cannot read it")
-    })?;
     let length = sent.end - sent.start;
-    let body = Body::from_stream(ReaderStream::with_capacity(open.take(length), BUFFER));
-    let name = file.location.rsplit('/').next().unwrap_or_default();
+    let open = site.archive.open(&location, size, sent).await?;
+    let body = Body::from_stream(ReaderStream::with_capacity(open, BUFFER));
+    // An archive may keep files under ids, which say nothing to whoever gets them.
+    let name = name.unwrap_or_else(|| file.location.rsplit('/').next().unwrap_or_default().to_owned());
     let mimetype = mimetype.and_then(|mimetype| HeaderValue::from_str(&mimetype).ok());
     let mut response = (
         [
@@ -67,7 +65,7 @@ pub(in crate::http) async fn contents(
             (CONTENT_LENGTH, length.to_string()),
             (ETAG, etag),
             // Whatever an uploader calls its file, a browser is to save it, not to run it.
-            (CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{}", percent_encoded(name))),
+            (CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{}", percent_encoded(&name))),
             (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         ],
         body,

@@ -1,7 +1,7 @@
 //! `ingest metadata`: the transaction is recorded, which ends the job.
 
-use super::{Run, StepError};
-use crate::model::Timestamp;
+use super::{Run, StepError, blocking};
+use crate::model::{Task, Timestamp};
 use crate::seams::metadata::Transaction;
 
 impl Run<'_> {
@@ -15,9 +15,26 @@ impl Run<'_> {
             received: job.created,
             document: loaded.document,
             file_ids: loaded.file_ids,
+            again: self.resumed == Task::IngestMetadata,
         };
         self.pipeline.metadata.put(&transaction).await?;
+        self.remove_originals().await;
         self.pipeline.db.mark_job_archived(self.id(), Timestamp::now()).await?;
         Ok(())
+    }
+
+    /// Removes the files of a move that the archive has copies of: only now can nothing send them back any more. One that
+    /// cannot be removed is no reason to fail: all that was asked for is done.
+    async fn remove_originals(&mut self) {
+        let (originals, job) = (std::mem::take(&mut self.originals), self.id());
+        let removing = blocking(move || {
+            for original in originals {
+                if let Err(error) = original.remove() {
+                    let path = original.path().display();
+                    tracing::error!(%job, %path, %error, "a file is in the archive and cannot be removed from where it was");
+                }
+            }
+        });
+        drop(removing.await);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Placing, Run, StepError};
 use crate::ingest::contents;
-use crate::model::{Document, Finding, Location, Severity, Timestamp};
+use crate::model::{Document, Finding, Location, Mode, Outcome, RuleReport, Severity, Timestamp};
 use crate::plugin::Bundle;
-use crate::policy::{Verdict, review};
+use crate::policy::{Review, Verdict, review};
+use crate::seams::policy::{Judgement, PolicyService};
 use crate::spool::Manifest;
 
 /// Warnings of the gate's own that are listed one by one.
@@ -36,7 +38,10 @@ impl Run<'_> {
         let own = unlisted(&self.manifest, &loaded.document);
         // The job keeps this snapshot, whatever becomes active meanwhile.
         let snapshot = pipeline.policy.active();
-        let review = review(&snapshot, &bundle, own).await;
+        let mut review = review(&snapshot, &bundle, own).await;
+        if let (Verdict::Accepted(_), Some(service)) = (&review.verdict, &pipeline.policy_service) {
+            self.ask_service(service, &bundle, &mut review).await?;
+        }
         pipeline.db.put_report(&review.report, self.epoch(), Timestamp::now()).await?;
         pipeline.policy.note_health(&snapshot, &review.report, Timestamp::now()).await;
         self.revision = Some(review.report.revision);
@@ -46,6 +51,44 @@ impl Run<'_> {
             Verdict::Unplaceable(why) => Placing::Refused(why),
             Verdict::Rejected(why) => return Err(StepError::Final(why)),
         };
+        Ok(())
+    }
+
+    /// Has the site's policy service judge what the rules have accepted. What it says stands behind theirs.
+    async fn ask_service(
+        &self,
+        service: &PolicyService,
+        bundle: &Bundle,
+        review: &mut Review,
+    ) -> Result<(), StepError> {
+        let (began, loaded) = (Instant::now(), self.loaded()?);
+        let judgement = service.judge(&bundle.user, &bundle.document, self.id(), &loaded.file_ids).await?;
+        let mut entry = RuleReport {
+            rule: "policy-service".to_owned(),
+            plugin: "pacifica-policy".to_owned(),
+            version: String::new(),
+            digest: String::new(),
+            config_digest: String::new(),
+            limits: None,
+            mode: Mode::Enforce,
+            outcome: Outcome::Passed,
+            failure: None,
+            findings: Vec::new(),
+            duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        };
+        if let Judgement::Rejected(why) = judgement {
+            entry.outcome = Outcome::Rejected;
+            entry.findings.push(Finding {
+                severity: Severity::Error,
+                code: "policy-service".to_owned(),
+                message: why.clone(),
+                location: Location::Bundle,
+                hint: None,
+            });
+            review.report.accepted = false;
+            review.verdict = Verdict::Rejected(why);
+        }
+        review.report.rules.push(entry);
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ impl Run<'_> {
         let document = Arc::new(parsed.map_err(|error| StepError::Final(error.to_string()))?);
 
         let db = &self.pipeline.db;
-        let file_ids = db.give_file_ids(self.id(), document.files().len() as u64).await?;
+        let file_ids = self.pipeline.ids.files(self.id(), document.files().len() as u64).await?;
         let sizes = document.files().iter().filter_map(|file| file.size);
         let facts = JobFacts {
             submitter: document.value(TransactionField::Submitter),

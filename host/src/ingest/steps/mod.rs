@@ -8,12 +8,14 @@ mod place;
 mod uploaded;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Pipeline;
 use crate::db::{Claim, DbError};
 use crate::model::{Document, FileId, JobId, JobKind, Revision, StepRecord, Task, Timestamp};
 use crate::plugin::Placement;
 use crate::seams::SeamError;
+use crate::seams::archive::Incoming;
 use crate::spool::Manifest;
 
 /// Lines of an exception that lists mistakes.
@@ -28,6 +30,9 @@ pub(super) enum StepError {
     /// Trying again may help.
     #[error("{0}")]
     Temporary(String),
+    /// The same, and so much of the patience is used up by waiting.
+    #[error("{0}")]
+    Silent(String, Duration),
     /// Another worker has the job now.
     #[error("the lease is lost")]
     Lost,
@@ -41,6 +46,7 @@ impl From<SeamError> for StepError {
         match error {
             SeamError::Refused(why) => Self::Final(why),
             SeamError::Unavailable(why) => Self::Temporary(why),
+            SeamError::Silent { why, waited } => Self::Silent(why, waited),
         }
     }
 }
@@ -58,6 +64,10 @@ pub(super) struct Run<'a> {
     placing: Placing,
     /// The revision that judged the bundle.
     revision: Option<Revision>,
+    /// The task that a run before this one came to.
+    resumed: Task,
+    /// Files of a move that the archive has copies of.
+    originals: Vec<Arc<Incoming>>,
 }
 
 /// What `load metadata` makes.
@@ -81,7 +91,7 @@ enum Placing {
 
 impl<'a> Run<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, claim: Claim) -> Self {
-        let (steps, revision) = (claim.job.steps.clone(), claim.job.revision);
+        let (steps, revision, resumed) = (claim.job.steps.clone(), claim.job.revision, claim.job.task);
         Self {
             pipeline,
             claim,
@@ -90,6 +100,8 @@ impl<'a> Run<'a> {
             loaded: None,
             placing: Placing::Default,
             revision,
+            resumed,
+            originals: Vec::new(),
         }
     }
 
@@ -123,6 +135,13 @@ impl<'a> Run<'a> {
 
     pub(super) fn steps(&self) -> &[StepRecord] {
         &self.steps
+    }
+
+    /// Whether nothing is left to do with the job's files. The originals of a move that are still to be removed must be
+    /// found once more.
+    pub(super) fn files_are_in_place(&self) -> bool {
+        let originals_left = self.kind() == JobKind::Move && self.pipeline.archive.leaves_originals();
+        self.resumed == Task::IngestMetadata && !originals_left
     }
 
     /// Notes that a task begins. The tasks that a run before this one has left behind are done again in silence: they

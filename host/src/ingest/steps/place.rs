@@ -10,7 +10,7 @@ use super::{Placing, Run, StepError};
 use crate::db::{ArchivedFile, Reservation, ReserveError};
 use crate::ingest::progress::Meter;
 use crate::ingest::{Pipeline, Sources};
-use crate::model::{BundlePath, Digest, Document, JobId, Timestamp};
+use crate::model::{BundlePath, Digest, Document, JobId, JobKind, Timestamp};
 use crate::seams::archive::{Incoming, Location, Origin, Put};
 use crate::spool::Spool;
 
@@ -65,9 +65,12 @@ impl Run<'_> {
 
     /// Reserves the places of all files and puts the files there. The intent is on record before the first is touched.
     pub(super) async fn put_in_place(&mut self, files: Vec<Checked>, meter: &Meter) -> Result<(), StepError> {
+        let archive = self.pipeline.archive.clone();
         let locations = self.locations().await?;
-        clashes(&locations)?;
         let ids = self.loaded()?.file_ids.iter();
+        let locations: Vec<Location> =
+            locations.into_iter().zip(ids.clone()).map(|(planned, id)| archive.place(planned, *id)).collect();
+        clashes(&locations)?;
         let wanted = ids.zip(&locations).zip(&files).enumerate().map(|(row, ((id, location), file))| Reservation {
             file_id: *id,
             row,
@@ -80,17 +83,24 @@ impl Run<'_> {
             ReserveError::Db(error) => error.into(),
             error => StepError::Final(error.to_string()),
         })?;
-        let puts: Vec<Put> = files
-            .into_iter()
-            .zip(locations)
-            .map(|(file, location)| Put { incoming: Arc::new(file.incoming), location, size: file.size })
-            .collect();
+        let (job, moved) = (self.id(), self.kind() == JobKind::Move);
+        let put = |(file, location): (Checked, Location)| Put {
+            incoming: Arc::new(file.incoming),
+            location,
+            size: file.size,
+            job,
+            moved,
+        };
+        let puts: Vec<Put> = files.into_iter().zip(locations).map(put).collect();
+        if moved && archive.leaves_originals() {
+            self.originals = puts.iter().map(|put| put.incoming.clone()).collect();
+        }
 
+        let taken = meter.taken();
         let (db, id, epoch) = (&self.pipeline.db, self.id(), self.epoch());
         let fill = async {
             for batch in puts.chunks(BATCH) {
-                self.pipeline.archive.put(batch.to_vec()).await?;
-                meter.add(batch.iter().map(|file| file.size).sum());
+                archive.put(batch.to_vec(), &taken).await?;
             }
             Ok(())
         };
@@ -130,15 +140,17 @@ fn homes(spool: &Spool, sources: &Sources, job: JobId, reserved: &[ArchivedFile]
     let folder = Origin::open(&spool.job_folder(job))?;
     let home = |file: &ArchivedFile| {
         let row = document.files().get(file.row).context("the document has no such row")?;
+        let moved = manifest.members.is_empty() && row.source.is_some();
         let incoming = match &row.source {
-            Some(source) if manifest.members.is_empty() => sources.place(source)?,
+            Some(source) if moved => sources.place(source)?,
             _ => {
                 let member =
                     members.get(row.path.as_ref().map_err(Clone::clone)?).context("there is no such member")?;
                 folder.place(Path::new(&member.to_string()))?
             }
         };
-        Ok(Put { incoming: Arc::new(incoming), location: Location::new(&file.location)?, size: file.size })
+        let location = Location::new(&file.location)?;
+        Ok(Put { incoming: Arc::new(incoming), location, size: file.size, job, moved })
     };
     reserved.iter().map(home).collect()
 }

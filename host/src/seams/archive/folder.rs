@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Seek as _, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +16,10 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
+use tokio::io::AsyncReadExt as _;
 
 use super::incoming::Incoming;
-use super::{Archive, Location, Put, SeamError};
+use super::{Archive, Contents, Location, Put, SeamError, Taken, missing};
 
 /// Where files from other file systems are written before they are renamed into their places.
 pub(crate) const ASIDE: &str = ".incoming";
@@ -265,26 +267,43 @@ fn ancestors(location: &Location) -> impl Iterator<Item = String> {
 
 #[async_trait]
 impl Archive for FolderArchive {
-    async fn put(&self, files: Vec<Put>) -> Result<(), SeamError> {
-        self.blocking(move |archive| archive.put_all(&files)).await
+    async fn put(&self, files: Vec<Put>, taken: &Taken) -> Result<(), SeamError> {
+        let bytes = files.iter().map(|file| file.size).sum();
+        self.blocking(move |archive| archive.put_all(&files)).await?;
+        taken.add(bytes);
+        Ok(())
     }
 
     async fn take_back(&self, files: Vec<Put>) -> Result<(), SeamError> {
         self.blocking(move |archive| archive.take_back_all(&files)).await
     }
 
-    async fn open(&self, location: &Location) -> Result<tokio::fs::File, SeamError> {
+    async fn size(&self, location: &Location) -> Result<Option<u64>, SeamError> {
         let location = location.clone();
+        self.blocking(move |archive| match archive.root.symlink_metadata(location.as_str()) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(archive.failed(&location, &error)),
+        })
+        .await
+    }
+
+    async fn open(&self, location: &Location, _size: u64, range: Range<u64>) -> Result<Contents, SeamError> {
+        let (location, start) = (location.clone(), range.start);
         let file: File = self
-            .blocking(move |archive| match archive.root.open(location.as_str()) {
-                Ok(file) => Ok(file.into_std()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Err(SeamError::Refused(format!("the archive has no file at {location}")))
-                }
-                Err(error) => Err(archive.failed(&location, &error)),
+            .blocking(move |archive| {
+                let open = || {
+                    let mut file = archive.root.open(location.as_str())?.into_std();
+                    file.seek(SeekFrom::Start(start))?;
+                    Ok(file)
+                };
+                open().map_err(|error: io::Error| match error.kind() {
+                    io::ErrorKind::NotFound => missing(&location),
+                    _ => archive.failed(&location, &error),
+                })
             })
             .await?;
-        Ok(tokio::fs::File::from_std(file))
+        Ok(Box::new(tokio::fs::File::from_std(file).take(range.end - range.start)))
     }
 
     fn local(&self, location: &Location) -> Option<File> {
@@ -296,6 +315,7 @@ impl Archive for FolderArchive {
 mod tests {
     use super::super::Origin;
     use super::*;
+    use crate::model::JobId;
 
     struct Site {
         _folder: tempfile::TempDir,
@@ -317,7 +337,12 @@ mod tests {
             std::fs::write(self.source.join(name), contents).unwrap();
             let (incoming, _) = Origin::open(&self.source).unwrap().find(Path::new(name), false).unwrap();
             let location = Location::new(location).unwrap();
-            Put { incoming: Arc::new(incoming), location, size: contents.len() as u64 }
+            let size = contents.len() as u64;
+            Put { incoming: Arc::new(incoming), location, size, job: JobId::new(1), moved: false }
+        }
+
+        async fn put(&self, files: Vec<Put>) -> Result<(), SeamError> {
+            self.archive.put(files, &Taken::default()).await
         }
     }
 
@@ -325,11 +350,11 @@ mod tests {
     async fn a_file_is_put_in_its_place_and_given_back() {
         let site = site();
         let put = site.file("x", "abc", "a/b/x");
-        site.archive.put(vec![put.clone()]).await.unwrap();
+        site.put(vec![put.clone()]).await.unwrap();
         assert_eq!(std::fs::read_to_string(site.target.join("a/b/x")).unwrap(), "abc");
         assert!(!site.source.join("x").exists());
         // Cut off and done again, it finds its work done.
-        site.archive.put(vec![put.clone()]).await.unwrap();
+        site.put(vec![put.clone()]).await.unwrap();
 
         site.archive.take_back(vec![put.clone()]).await.unwrap();
         assert_eq!(std::fs::read_to_string(site.source.join("x")).unwrap(), "abc");
@@ -340,8 +365,8 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_ever_overwritten() {
         let site = site();
-        site.archive.put(vec![site.file("x", "first", "x")]).await.unwrap();
-        let error = site.archive.put(vec![site.file("y", "second", "x")]).await.unwrap_err();
+        site.put(vec![site.file("x", "first", "x")]).await.unwrap();
+        let error = site.put(vec![site.file("y", "second", "x")]).await.unwrap_err();
         assert!(matches!(&error, SeamError::Refused(why) if why.contains("already has a file at x")), "{error}");
         assert_eq!(std::fs::read_to_string(site.target.join("x")).unwrap(), "first");
         assert_eq!(std::fs::read_to_string(site.source.join("y")).unwrap(), "second");
@@ -353,7 +378,7 @@ mod tests {
         let put = site.file("x", "checked", "x");
         std::fs::write(site.source.join("other"), "swapped").unwrap();
         std::fs::rename(site.source.join("other"), site.source.join("x")).unwrap();
-        let error = site.archive.put(vec![put]).await.unwrap_err();
+        let error = site.put(vec![put]).await.unwrap_err();
         assert!(matches!(&error, SeamError::Refused(why) if why.contains("exchanged")), "{error}");
         assert!(!site.target.join("x").exists());
         assert_eq!(std::fs::read_to_string(site.source.join("x")).unwrap(), "swapped");

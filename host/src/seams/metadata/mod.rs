@@ -1,5 +1,6 @@
 //! Where the metadata of accepted bundles ends up.
 
+mod pacifica;
 mod rules;
 
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use async_trait::async_trait;
 use super::SeamError;
 use crate::db::{Db, NewTransaction, PutTransactionError};
 use crate::model::{Document, FileId, JobId, Timestamp};
+
+pub(crate) use pacifica::MetadataService;
 
 /// An accepted bundle's metadata.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct Transaction {
     pub document: Arc<Document>,
     /// The ids of its files, in order.
     pub file_ids: Vec<FileId>,
+    /// Whether it was put before, by a run that never heard the answer or was cut off.
+    pub again: bool,
 }
 
 /// A metadata store.

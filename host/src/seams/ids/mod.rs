@@ -1,16 +1,23 @@
 //! Ids of jobs and files.
 
+mod pacifica;
+
 use async_trait::async_trait;
 
 use super::SeamError;
 use crate::db::{Db, IdMode};
-use crate::model::JobId;
+use crate::model::{FileId, JobId};
 
-/// Where the ids of jobs come from. A Pacifica site has a service for them.
+pub(crate) use pacifica::UniqueIds;
+
+/// Where ids come from. A Pacifica site has a service for them.
 #[async_trait]
 pub trait Ids: Send + Sync {
     /// An id that no job has.
     async fn job(&self) -> Result<JobId, SeamError>;
+
+    /// The ids of a job's files, in order. Asked again for as many, it answers the same.
+    async fn files(&self, job: JobId, count: u64) -> Result<Vec<FileId>, SeamError>;
 }
 
 /// Ids from the gate's own database.
@@ -21,5 +28,9 @@ pub struct TableIds(pub Db);
 impl Ids for TableIds {
     async fn job(&self) -> Result<JobId, SeamError> {
         Ok(JobId::new(self.0.take_ids(IdMode::Job, 1).await?.start))
+    }
+
+    async fn files(&self, job: JobId, count: u64) -> Result<Vec<FileId>, SeamError> {
+        Ok(self.0.give_file_ids(job, count).await?)
     }
 }
