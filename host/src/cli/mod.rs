@@ -57,7 +57,7 @@ enum Command {
     /// The accepted files
     #[command(subcommand)]
     Archive(archive::Command),
-    /// Plugins, while they are built
+    /// Plugins: write, build, test and measure them
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// Say what is configured, what answers, and what to do about the rest
@@ -98,7 +98,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             return Ok(Exit::Done);
         }
-        Command::Plugin(command) => return command.run(printer),
+        Command::Plugin(command) => return command.run(printer, surroundings),
         _ => {}
     }
     let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| wrong_settings(&mistakes))?;

@@ -16,4 +16,4 @@ pub use book::{PolicyBook, PolicyError};
 pub use document::{OnFailure, PolicyDocument, Rule};
 pub use review::{Review, Verdict, review};
 pub use scope::When;
-pub use snapshot::{ActiveRule, Snapshot};
+pub use snapshot::{ActiveRule, Snapshot, config_mistakes};
