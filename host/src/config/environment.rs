@@ -30,7 +30,10 @@ pub(super) fn own(variables: &Variables, mistakes: &mut Vec<Mistake>) -> Vec<(&'
                 let source = Source::Environment(name.to_owned());
                 given.push((key, Given { value: Value::One(value.clone()), source }));
             }
-        } else if name != CONFIG_VARIABLE && !keys::CLIENT_VARIABLES.contains(&name) && !(in_kubernetes && is_service_link(name)) {
+        } else if name != CONFIG_VARIABLE
+            && !keys::CLIENT_VARIABLES.contains(&name)
+            && !(in_kubernetes && is_service_link(name))
+        {
             unknown.push(name);
         }
     }

@@ -72,7 +72,14 @@ impl CallState {
 
     /// The guest's own last words: its log, but for a panic that was told already, and what it printed.
     pub(super) fn last_words(&self, panic_told: bool) -> Option<String> {
-        let logged = self.log.iter().rev().skip(usize::from(panic_told)).take(3).rev().map(|(_, line)| shortened(line, 500).to_owned());
+        let logged = self
+            .log
+            .iter()
+            .rev()
+            .skip(usize::from(panic_told))
+            .take(3)
+            .rev()
+            .map(|(_, line)| shortened(line, 500).to_owned());
         let mut words: Vec<String> = logged.collect();
         if let Some((_, printed)) = &self.wasi {
             let printed = printed.contents();

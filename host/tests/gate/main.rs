@@ -1,8 +1,9 @@
 //! Black-box tests: the program is started as its users start it, and asked over HTTP.
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
-//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability` and `plugins` for our own.
+//! is one module for each promise: `contract` for Pacifica's, `spool`, `durability`, `plugins` and `authoring` for our own.
 
+mod authoring;
 mod bundle;
 mod contract;
 mod durability;

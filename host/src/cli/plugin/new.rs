@@ -33,7 +33,9 @@ fn name(text: &str) -> Result<String, String> {
         && text.split('-').all(|part| !part.is_empty() && part.chars().all(|c| is_letter(c) || c.is_ascii_digit()));
     match text {
         "sluice-sdk" | "test" | "core" | "std" | "alloc" | "node-modules" => Err("that name is taken".to_owned()),
-        _ if !good => Err("a plugin's name has lower-case letters, digits and single hyphens, as in sample-name".to_owned()),
+        _ if !good => {
+            Err("a plugin's name has lower-case letters, digits and single hyphens, as in sample-name".to_owned())
+        }
         _ => Ok(text.to_owned()),
     }
 }

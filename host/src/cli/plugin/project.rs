@@ -214,8 +214,12 @@ mod tests {
     fn a_manifest_that_lacks_something_is_told_with_what_it_lacks() {
         let why = Project::read(Path::new("x"), Language::Python, "[project]\nname = \"b\"\n").unwrap_err();
         assert!(why.contains("version"), "{why}");
-        let why = Project::read(Path::new("x"), Language::JavaScript, r#"{"name": "c", "version": "1", "sluice": {"knd": 1}}"#)
-            .unwrap_err();
+        let why = Project::read(
+            Path::new("x"),
+            Language::JavaScript,
+            r#"{"name": "c", "version": "1", "sluice": {"knd": 1}}"#,
+        )
+        .unwrap_err();
         assert!(why.contains("knd"), "{why}");
     }
 

@@ -41,8 +41,8 @@ pub(super) struct Loaded {
 
 /// Reads a component and loads it into a sandbox of its own.
 pub(super) async fn load(path: &Path, surroundings: &Surroundings) -> Result<Loaded, Failure> {
-    let wasm = std::fs::read(path)
-        .map_err(|error| Failure::file(format!("{} cannot be read", path.display()), &error))?;
+    let wasm =
+        std::fs::read(path).map_err(|error| Failure::file(format!("{} cannot be read", path.display()), &error))?;
     let sandbox = Sandbox::new(1, &scratch::compiled(surroundings)?)
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let started = Instant::now();
@@ -72,9 +72,8 @@ pub(super) fn read_config_file(path: &Path) -> Result<Value, Failure> {
         true => toml::from_str(&text).map_err(|error| error.to_string()),
         false => serde_json::from_str(&text).map_err(|error| error.to_string()),
     };
-    parsed.map_err(|why| {
-        Failure::new(Exit::Usage, format!("{} is no configuration: {}", path.display(), why.trim_end()))
-    })
+    parsed
+        .map_err(|why| Failure::new(Exit::Usage, format!("{} is no configuration: {}", path.display(), why.trim_end())))
 }
 
 /// Refuses a configuration as the gate does before a policy with it takes effect.
@@ -150,7 +149,8 @@ impl Sample {
     }
 
     fn of_tar(path: &Path, surroundings: &Surroundings) -> Result<Self, Failure> {
-        let tar = File::open(path).map_err(|error| Failure::file(format!("{} cannot be read", path.display()), &error))?;
+        let tar =
+            File::open(path).map_err(|error| Failure::file(format!("{} cannot be read", path.display()), &error))?;
         let scratch = Scratch::new(surroundings)?;
         let wrong = |why: String| Failure::new(Exit::Failed, format!("{} is no bundle: {why}", path.display()));
         let limits = MemberLimits { metadata: u64::MAX, members: u64::MAX };
@@ -224,7 +224,8 @@ pub(super) async fn judge(plugin: &Arc<Plugin>, sample: &Sample, config: Arc<str
             Plan::Refuse(findings) => Verdict { outcome: Outcome::Rejected, findings, places: None, failure: None },
             Plan::Place(places) => {
                 let rows = sample.bundle.document.files();
-                let name = |file: usize| rows.get(file).map_or_else(|| format!("#{file}"), |row| path_of(row).to_owned());
+                let name =
+                    |file: usize| rows.get(file).map_or_else(|| format!("#{file}"), |row| path_of(row).to_owned());
                 let places = places.into_iter().map(|place| (name(place.file), place.path)).collect();
                 Verdict { outcome: Outcome::Passed, findings: Vec::new(), places: Some(places), failure: None }
             }

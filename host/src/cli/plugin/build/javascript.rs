@@ -77,9 +77,8 @@ pub(super) fn build(project: &Project, surroundings: &Surroundings) -> Result<Ve
 /// The packages that a rule may import, without those that only build it.
 fn copy_packages(from: &Path, to: &Path) -> Result<(), Failure> {
     let wanted = |name: &str| !matches!(name, ".bin" | ".package-lock.json" | "@bytecodealliance");
-    stage::copy_folder(from, to, &wanted).map_err(|error| {
-        Failure::file(format!("{} cannot be copied; run `npm install` first", from.display()), &error)
-    })
+    stage::copy_folder(from, to, &wanted)
+        .map_err(|error| Failure::file(format!("{} cannot be copied; run `npm install` first", from.display()), &error))
 }
 
 /// The module that joins the rule to the contract.

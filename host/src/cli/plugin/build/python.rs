@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::tool::{Tool, run};
 use super::stage;
+use super::tool::{Tool, run};
 use crate::cli::plugin::embedded;
 use crate::cli::plugin::project::Project;
 use crate::cli::plugin::scratch::Scratch;

@@ -29,7 +29,10 @@ impl Example {
     pub(super) fn all(project: &Path) -> Result<Vec<Self>, Failure> {
         let folder = project.join("examples");
         let entries = std::fs::read_dir(&folder).map_err(|error| {
-            Failure::file(format!("the examples in {} cannot be read; name a bundle with --bundle", folder.display()), &error)
+            Failure::file(
+                format!("the examples in {} cannot be read; name a bundle with --bundle", folder.display()),
+                &error,
+            )
         })?;
         let mut examples: Vec<Self> = entries
             .flatten()
@@ -74,10 +77,9 @@ impl Example {
     ) -> Result<Outcome, Failure> {
         let sample = Sample::open(&self.path, surroundings)?;
         let config = config.map_or_else(|| self.config(), |config| Ok(config.clone()))?;
-        let config = trial::check_config(plugin, &config).await.map_err(|failure| Failure {
-            message: format!("{}: {}", self.name, failure.message),
-            ..failure
-        })?;
+        let config = trial::check_config(plugin, &config)
+            .await
+            .map_err(|failure| Failure { message: format!("{}: {}", self.name, failure.message), ..failure })?;
         let judged = trial::judge(plugin, &sample, config, limits).await;
         let path = self.path.join(FINDINGS);
         if update && self.path.is_dir() {

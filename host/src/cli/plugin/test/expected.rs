@@ -210,7 +210,8 @@ mod tests {
         let said = verdict(vec![finding("a", "whatever")]);
         let loose = read(r#"{"outcome": "rejected", "findings": [{"severity": "error", "code": "a"}]}"#);
         assert_eq!(loose.differences(&said), Vec::<String>::new());
-        let strict = read(r#"{"outcome": "rejected", "findings": [{"severity": "error", "code": "a", "hint": "mend it"}]}"#);
+        let strict =
+            read(r#"{"outcome": "rejected", "findings": [{"severity": "error", "code": "a", "hint": "mend it"}]}"#);
         assert_eq!(
             strict.differences(&said),
             ["- error a | hint: mend it", "+ error a | file a/b | whatever | hint: none"]

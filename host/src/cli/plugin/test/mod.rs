@@ -106,8 +106,7 @@ impl Test {
         let config = self.config.as_ref().map(|given| trial::read_config(given, surroundings)).transpose()?;
         let mut outcomes = Vec::new();
         for example in examples {
-            let outcome =
-                example.run(&plugin, config.as_ref(), self.limits(), self.update, surroundings).await?;
+            let outcome = example.run(&plugin, config.as_ref(), self.limits(), self.update, surroundings).await?;
             outcome.remarks.iter().for_each(|remark| printer.remark(remark));
             if !printer.json {
                 outcome.print(printer)?;
