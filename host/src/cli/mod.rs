@@ -72,7 +72,7 @@ enum Command {
     /// What another ingest service has recorded
     #[command(subcommand)]
     Import(import::Command),
-    /// Plugins: while they are built, and those of a running gate
+    /// Plugins: write, build, test and measure them; and those of a running gate
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// The rules of a running gate
@@ -132,7 +132,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             compile_apart(Asked { seconds, memory }, std::io::stdin().lock(), std::io::stdout().lock())?;
             return Ok(Exit::Done);
         }
-        Command::Plugin(command) => return threads(0)?.block_on(command.run(surroundings, printer)),
+        Command::Plugin(command) => return command.run(printer, surroundings),
         Command::Policy(policy) => {
             return threads(0)?.block_on(policy.run(&cli.flags.plugins, surroundings, printer));
         }

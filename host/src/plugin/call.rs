@@ -41,6 +41,17 @@ pub struct CallResult<T> {
     pub answer: Result<T, Failure>,
     /// How long it took, from instantiation to the answer.
     pub duration: Duration,
+    /// How much of that it took until there was an instance; zero where there never was one.
+    pub instantiated: Duration,
+    /// All its linear memories together, in bytes, when the call ended: they never shrink.
+    pub memory: usize,
+}
+
+impl<T> CallResult<T> {
+    /// A call that never began.
+    fn none(failure: Failure) -> Self {
+        Self { answer: Err(failure), duration: Duration::ZERO, instantiated: Duration::ZERO, memory: 0 }
+    }
 }
 
 /// What a plugin says of itself.
@@ -62,6 +73,7 @@ impl Plugin {
         self.call(Some(bundle.clone()), config, limits, async |entry, store, lent| {
             let Entry::Validator(pre) = entry else { return Err(Ended::wrong_kind("validator")) };
             let instance = pre.instantiate_async(&mut *store).await?;
+            store.data_mut().instantiated();
             let findings = instance.sluice_plugin_validator().call_validate(&mut *store, lent()?).await??;
             Ok(findings_of(findings)?)
         })
@@ -73,6 +85,7 @@ impl Plugin {
         self.call(Some(bundle.clone()), config, limits, async |entry, store, lent| {
             let Entry::Mover(pre) = entry else { return Err(Ended::wrong_kind("mover")) };
             let instance = pre.instantiate_async(&mut *store).await?;
+            store.data_mut().instantiated();
             Ok(match instance.sluice_plugin_mover().call_plan(&mut *store, lent()?).await?? {
                 types::Decision::Place(places) => {
                     let place = |place: types::Placement| Placement { file: place.file as usize, path: place.path };
@@ -139,12 +152,9 @@ impl Plugin {
     {
         let plugin = self.clone();
         let threads = &self.sandbox.inner.threads;
-        threads.run(move || plugin.run(bundle, config, limits, body)).await.unwrap_or_else(|| CallResult {
-            answer: Err(Failure {
-                kind: FailureKind::Other,
-                message: "the gate failed while the rule ran; its log says how".to_owned(),
-            }),
-            duration: Duration::ZERO,
+        threads.run(move || plugin.run(bundle, config, limits, body)).await.unwrap_or_else(|| {
+            let message = "the gate failed while the rule ran; its log says how".to_owned();
+            CallResult::none(Failure { kind: FailureKind::Other, message })
         })
     }
 
@@ -177,8 +187,7 @@ impl Plugin {
             match store.data_mut().table.push(LentBundle(bundle)) {
                 Ok(resource) => rep = Some(resource.rep()),
                 Err(error) => {
-                    let answer = Err(Failure { kind: FailureKind::Other, message: error.to_string() });
-                    return CallResult { answer, duration: started.elapsed() };
+                    return CallResult::none(Failure { kind: FailureKind::Other, message: error.to_string() });
                 }
             }
         }
@@ -197,7 +206,9 @@ impl Plugin {
                 _ => tracing::debug!(plugin, job = seed, "{line}"),
             }
         }
-        CallResult { answer, duration: started.elapsed() }
+        let state = store.data();
+        let instantiated = state.instantiated.map_or(Duration::ZERO, |at| at.duration_since(started));
+        CallResult { answer, duration: started.elapsed(), instantiated, memory: state.watch.memory() }
     }
 }
 
@@ -295,7 +306,11 @@ fn explain(ended: Ended, state: &CallState, limits: &Limits) -> Failure {
         (Ended::Late, None) => (FailureKind::Timeout, late(limits)),
         (Ended::Error(error), None) => explain_error(&error, limits),
     };
-    if let Some(words) = state.last_words() {
+    let panic = state.panic().filter(|_| kind == FailureKind::Trap);
+    if let Some(panic) = &panic {
+        message = format!("it panicked at {panic}");
+    }
+    if let Some(words) = state.last_words(panic.is_some()) {
         message.push_str("; its last words: ");
         message.push_str(&words);
     }

@@ -104,6 +104,11 @@ impl Watch {
         Self { memory_limit: usize::try_from(bytes).unwrap_or(usize::MAX), memory: 0, tables: 0, breach: None }
     }
 
+    /// Bytes of all memories together.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
+    }
+
     fn refuse(&mut self, message: String) -> wasmtime::Result<bool> {
         let breach = Breach::new(FailureKind::Memory, message);
         self.breach.get_or_insert_with(|| breach.clone());

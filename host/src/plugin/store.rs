@@ -1,12 +1,13 @@
 //! The state of one call.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::{Breach, HANDLES, Limits, Watch};
+use super::limits::{Breach, FINDING_TEXT, HANDLES, Limits, Watch};
 use super::wasi;
 
 /// Everything a call holds. It is made for the call and dropped with it.
@@ -19,6 +20,8 @@ pub(super) struct CallState {
     pub(super) log_bytes: usize,
     pub(super) open_files: usize,
     pub(super) read_bytes: u64,
+    /// When there was an instance.
+    pub(super) instantiated: Option<Instant>,
     received_seconds: u64,
     seed: u64,
     /// Most guests never ask for WASI, so it is made when the first one does.
@@ -39,10 +42,16 @@ impl CallState {
             log_bytes: 0,
             open_files: 0,
             read_bytes: 0,
+            instantiated: None,
             received_seconds,
             seed,
             wasi: None,
         }
+    }
+
+    /// Notes that there is an instance now.
+    pub(super) fn instantiated(&mut self) {
+        self.instantiated = Some(Instant::now());
     }
 
     /// Notes the first limit that was reached and gives the error that ends the call.
@@ -52,9 +61,25 @@ impl CallState {
         error
     }
 
-    /// The guest's own last words: its log, and what it printed.
-    pub(super) fn last_words(&self) -> Option<String> {
-        let logged = self.log.iter().rev().take(3).rev().map(|(_, line)| shortened(line, 500).to_owned());
+    /// Place and message of the panic that a guest's last line tells of, as the Rust SDK's hook logs it:
+    /// `panicked at PLACE:` and the message on a line of its own.
+    pub(super) fn panic(&self) -> Option<String> {
+        let (level, line) = self.log.last()?;
+        let said = line.strip_prefix("panicked at ").filter(|_| *level == tracing::Level::ERROR)?;
+        let (place, message) = said.split_once('\n').unwrap_or((said, ""));
+        Some(shortened(&format!("{place} {message}"), FINDING_TEXT).trim_end().to_owned())
+    }
+
+    /// The guest's own last words: its log, but for a panic that was told already, and what it printed.
+    pub(super) fn last_words(&self, panic_told: bool) -> Option<String> {
+        let logged = self
+            .log
+            .iter()
+            .rev()
+            .skip(usize::from(panic_told))
+            .take(3)
+            .rev()
+            .map(|(_, line)| shortened(line, 500).to_owned());
         let mut words: Vec<String> = logged.collect();
         if let Some((_, printed)) = &self.wasi {
             let printed = printed.contents();
@@ -78,5 +103,20 @@ impl WasiView for CallState {
             (wasi::nothing(self.received_seconds, self.seed, &printed), printed)
         });
         WasiCtxView { ctx, table: &mut self.table }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_once_with_its_place_and_its_message() {
+        let mut state = CallState::new(Arc::from("{}"), &Limits::default(), 0, 0);
+        state.log.push((tracing::Level::INFO, "about to divide".to_owned()));
+        assert_eq!(state.panic(), None);
+        state.log.push((tracing::Level::ERROR, "panicked at src/lib.rs:7:9:\nattempt to divide by zero".to_owned()));
+        assert_eq!(state.panic().as_deref(), Some("src/lib.rs:7:9: attempt to divide by zero"));
+        assert_eq!(state.last_words(true).as_deref(), Some("about to divide"));
     }
 }

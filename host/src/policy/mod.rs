@@ -24,5 +24,5 @@ pub use document::{OnFailure, PolicyDocument, Quarantine, Quarantined, Rule};
 pub use health::Health;
 pub use review::{Review, Verdict, review};
 pub use scope::When;
-pub use snapshot::{ActiveRule, Snapshot};
+pub use snapshot::{ActiveRule, Snapshot, config_mistakes};
 pub use watch::Watch;

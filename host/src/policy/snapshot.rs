@@ -120,11 +120,21 @@ impl ActiveRule {
 }
 
 async fn activate(rule: Rule, plugin: Arc<Plugin>) -> (Vec<String>, Option<ActiveRule>) {
+    let mistakes = config_mistakes(&plugin, &rule.config).await;
+    match ActiveRule::new(rule, plugin) {
+        Ok(active) => (mistakes, Some(active)),
+        // A glob that is none, which the document's own check names already.
+        Err(_) => (mistakes, None),
+    }
+}
+
+/// What is wrong with a configuration: by the plugin's schema, and where that has nothing to say, by the plugin's own look.
+pub async fn config_mistakes(plugin: &Arc<Plugin>, config: &serde_json::Value) -> Vec<String> {
     let mut mistakes = Vec::new();
     let schema = &plugin.info().config_schema;
     match jsonschema::validator_for(schema) {
         Ok(validator) => {
-            for error in validator.iter_errors(&rule.config) {
+            for error in validator.iter_errors(config) {
                 let place = error.instance_path().to_string();
                 mistakes.push(format!("config{place}: {error}"));
             }
@@ -133,7 +143,7 @@ async fn activate(rule: Rule, plugin: Arc<Plugin>) -> (Vec<String>, Option<Activ
     }
     // The plugin's own look assumes what the schema promises.
     if mistakes.is_empty() {
-        match plugin.check_config(Arc::from(rule.config.to_string())).await {
+        match plugin.check_config(Arc::from(config.to_string())).await {
             Ok(Ok(())) => {}
             Ok(Err(said)) => mistakes.extend(said.into_iter().map(|mistake| format!("config: {mistake}"))),
             Err(failure) => {
@@ -142,9 +152,5 @@ async fn activate(rule: Rule, plugin: Arc<Plugin>) -> (Vec<String>, Option<Activ
             }
         }
     }
-    match ActiveRule::new(rule, plugin) {
-        Ok(active) => (mistakes, Some(active)),
-        // A glob that is none, which the document's own check names already.
-        Err(_) => (mistakes, None),
-    }
+    mistakes
 }

@@ -2,8 +2,9 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `plugins`, `swap` and `uploader` for our own.
+//! `durability`, `plugins`, `swap`, `uploader` and `authoring` for our own.
 
+mod authoring;
 mod bundle;
 mod contract;
 mod durability;

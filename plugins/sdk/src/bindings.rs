@@ -9,7 +9,7 @@
 
 pub mod plugin {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "
             package sluice:sdk;
             world describes {
@@ -28,7 +28,7 @@ pub mod plugin {
 
 pub mod validator {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "
             package sluice:sdk;
             world validates {
@@ -48,7 +48,7 @@ pub mod validator {
 
 pub mod mover {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "
             package sluice:sdk;
             world moves {

@@ -1,41 +1,29 @@
-//! `sluice plugin`: what authors of plugins need.
-
-pub(super) mod push;
-mod remote;
+//! `sluice plugin componentize`: the last step of a Rust plugin, by itself.
 
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::Args;
 use serde_json::json;
 use wit_component::ComponentEncoder;
 
-use super::print::{self, Printer};
-use super::{Exit, Failure};
-use crate::config::Surroundings;
+use crate::cli::print::{self, Printer};
+use crate::cli::{Exit, Failure};
 
-#[derive(Subcommand)]
-pub(super) enum Command {
-    /// Make a component of a core module that a compiler for wasm32-unknown-unknown has built
-    Componentize {
-        /// The module; it carries the description of its world, as wit-bindgen puts it there
-        #[arg(value_name = "CORE.wasm")]
-        module: PathBuf,
-        /// Where the component goes; one that is there is replaced
-        #[arg(short, long, value_name = "OUT.wasm")]
-        output: PathBuf,
-    },
-    #[command(flatten)]
-    Remote(remote::Remote),
+#[derive(Args)]
+pub(in crate::cli) struct Componentize {
+    /// The module; it carries the description of its world, as wit-bindgen puts it there
+    #[arg(value_name = "CORE.wasm")]
+    module: PathBuf,
+    /// Where the component goes; one that is there is replaced
+    #[arg(short, long, value_name = "OUT.wasm")]
+    output: PathBuf,
 }
 
-impl Command {
-    pub(super) async fn run(self, surroundings: &Surroundings, printer: &Printer) -> Result<Exit, Failure> {
-        let (module, output) = match self {
-            Self::Componentize { module, output } => (module, output),
-            Self::Remote(remote) => return remote.run(surroundings, printer).await,
-        };
+impl Componentize {
+    pub(super) fn run(self, printer: &Printer) -> Result<Exit, Failure> {
+        let Self { module, output } = self;
         let bytes = std::fs::read(&module)
             .map_err(|error| Failure::file(format!("{} cannot be read", module.display()), &error))?;
         let component = componentize(&bytes)
@@ -57,14 +45,14 @@ const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// What a file holds, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wasm {
+pub(in crate::cli) enum Wasm {
     Module,
     Component,
     Other,
 }
 
 impl Wasm {
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(in crate::cli) fn of(bytes: &[u8]) -> Self {
         match bytes {
             _ if bytes.starts_with(COMPONENT) => Self::Component,
             _ if bytes.starts_with(MODULE) => Self::Module,
@@ -73,7 +61,8 @@ impl Wasm {
     }
 }
 
-fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
+/// A component made of a core module.
+pub(super) fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
     match Wasm::of(module) {
         Wasm::Module => {}
         Wasm::Component => return Err("it is a component already".to_owned()),
@@ -84,7 +73,7 @@ fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Writes a file aside and renames it, so that a server that watches the folder never reads half of it.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{}.part", std::process::id()));
     let aside = PathBuf::from(aside);

@@ -1,0 +1,103 @@
+//! One example: a bundle, its configuration, and what is expected of the plugin.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::expected::Expected;
+use super::outcome::Outcome;
+use crate::cli::plugin::trial::{self, Sample};
+use crate::cli::{Exit, Failure};
+use crate::config::Surroundings;
+use crate::plugin::{Limits, Plugin};
+
+const CONFIG: &str = "config.json";
+const FINDINGS: &str = "findings.json";
+
+/// One example.
+#[derive(Debug)]
+pub(super) struct Example {
+    pub(super) name: String,
+    path: PathBuf,
+    /// Whether something must be expected of it; a bundle from anywhere is only looked at.
+    is_own: bool,
+}
+
+impl Example {
+    /// All examples of a project, by name.
+    pub(super) fn all(project: &Path) -> Result<Vec<Self>, Failure> {
+        let folder = project.join("examples");
+        let entries = std::fs::read_dir(&folder).map_err(|error| {
+            Failure::file(
+                format!("the examples in {} cannot be read; name a bundle with --bundle", folder.display()),
+                &error,
+            )
+        })?;
+        let mut examples: Vec<Self> = entries
+            .flatten()
+            .filter(|entry| entry.path().join("metadata.txt").is_file())
+            .map(|entry| Self {
+                name: entry.file_name().to_string_lossy().into_owned(),
+                path: entry.path(),
+                is_own: true,
+            })
+            .collect();
+        examples.sort_by(|one, other| one.name.cmp(&other.name));
+        if examples.is_empty() {
+            let message = format!("{} has no example: a folder with metadata.txt and data/", folder.display());
+            return Err(Failure::new(Exit::NotFound, message));
+        }
+        Ok(examples)
+    }
+
+    /// A bundle from anywhere.
+    pub(super) fn single(path: &Path) -> Self {
+        Self { name: path.display().to_string(), path: path.to_owned(), is_own: false }
+    }
+
+    /// The configuration: its own, or the one of all examples; none of them is an empty one.
+    fn config(&self) -> Result<Value, Failure> {
+        let own = self.path.join(CONFIG);
+        let common = self.path.parent().map(|folder| folder.join(CONFIG)).filter(|_| self.is_own);
+        match [Some(own), common].into_iter().flatten().find(|path| path.is_file()) {
+            Some(path) => trial::read_config_file(&path),
+            None => Ok(json!({})),
+        }
+    }
+
+    /// Runs the plugin on it.
+    pub(super) async fn run(
+        &self,
+        plugin: &Arc<Plugin>,
+        config: Option<&Value>,
+        limits: Limits,
+        update: bool,
+        surroundings: &Surroundings,
+    ) -> Result<Outcome, Failure> {
+        let sample = Sample::open(&self.path, surroundings)?;
+        let config = config.map_or_else(|| self.config(), |config| Ok(config.clone()))?;
+        let config = trial::check_config(plugin, &config)
+            .await
+            .map_err(|failure| Failure { message: format!("{}: {}", self.name, failure.message), ..failure })?;
+        let judged = trial::judge(plugin, &sample, config, limits).await;
+        let path = self.path.join(FINDINGS);
+        if update && self.path.is_dir() {
+            Expected::of(&judged.verdict).write(&path)?;
+        }
+        let expected = Expected::read(&path)?;
+        let differences = match &expected {
+            Some(expected) => expected.differences(&judged.verdict),
+            None if self.is_own => vec![format!("nothing is expected of it yet; --update writes {FINDINGS}")],
+            None => Vec::new(),
+        };
+        Ok(Outcome {
+            name: self.name.clone(),
+            is_expected: expected.is_some(),
+            verdict: judged.verdict,
+            differences,
+            duration: judged.duration,
+            remarks: sample.remarks.clone(),
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! What every language promises.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{has_tools, project, sluice};
+use crate::site::{Options, Site};
+
+/// The same tests for each language.
+macro_rules! languages {
+    ($($lang:ident),*) => {
+        $(
+            mod $lang {
+                #[tokio::test]
+                async fn a_new_rule_is_built_tested_and_judges_uploads() {
+                    super::rule_judges_uploads(stringify!($lang)).await;
+                }
+
+                #[test]
+                fn a_new_mover_does_what_its_examples_say() {
+                    super::mover_does_what_its_examples_say(stringify!($lang));
+                }
+
+                #[test]
+                fn a_rule_that_breaks_is_a_failure_with_message_and_line() {
+                    super::broken_rule_names_message_and_line(stringify!($lang));
+                }
+            }
+        )*
+    };
+}
+
+languages! { rust, python, javascript }
+
+async fn rule_judges_uploads(lang: &str) {
+    if !has_tools(lang) {
+        return;
+    }
+    let name = format!("tables-{lang}");
+    let folder = project(&name, lang, "validator", |_| {});
+
+    let said = sluice(&folder, &["plugin", "test"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.contains(&format!("{name} 0.1.0: 2 as expected, 0 not")), "{}", said.out);
+    assert!(said.out.contains("columns-missing  data/scan/001.csv"), "{}", said.out);
+
+    let info = sluice(&folder, &["plugin", "inspect", &format!("{name}.wasm"), "--json"]).json();
+    assert_eq!((&info["name"], &info["kind"]), (&json!(name), &json!("validator")));
+    assert_eq!(info["interface"], "sluice:plugin@1.0.0");
+    assert_eq!(info["config_schema"]["required"], json!(["columns"]), "{info}");
+    assert_eq!(info["config_schema"]["additionalProperties"], false, "{info}");
+
+    for (config, mistake) in [(json!({"columns": ["a"], "colums": 1}), "colums"), (json!({"columns": []}), "columns")] {
+        let said = sluice(&folder, &["plugin", "test", "--config", &config.to_string()]);
+        assert_eq!(said.code, 2, "{}{}", said.out, said.err);
+        assert!(said.err.contains(mistake), "{}", said.err);
+    }
+
+    let policy = format!(
+        "[[rules]]\nname = \"tables\"\nplugin = \"{name}\"\nconfig = {{ columns = [\"time\", \"value\"] }}\n\
+         [[rules]]\nname = \"placement\"\nplugin = \"placement\"\n\
+         config = {{ template = \"{{project}}/{{job_id}}/{{subdir}}/{{name}}\" }}\n"
+    );
+    let site = Options::default().policy(policy).arg("--plugins", folder.display().to_string()).start().await;
+    let passed = site.upload(tar(&folder.join("examples/pass"))).await;
+    let state = site.wait(passed).await;
+    assert_eq!((state.state.as_str(), state.task.as_str()), ("OK", "ingest metadata"), "{state:?}");
+    assert_eq!(finding_codes(&site, passed).await, Vec::<String>::new());
+
+    let rejected = site.upload(tar(&folder.join("examples/fail"))).await;
+    let state = site.wait(rejected).await;
+    assert_eq!((state.state.as_str(), state.task.as_str()), ("FAILED", "Policy Validation"), "{state:?}");
+    assert!(state.exception.contains("The table lacks these columns: value."), "{state:?}");
+    assert_eq!(finding_codes(&site, rejected).await, ["key-missing", "columns-missing"]);
+}
+
+async fn finding_codes(site: &Site, job: u64) -> Vec<String> {
+    let report = site.report(job).await;
+    let rules = report["rules"].as_array().expect("rules");
+    let rule = rules.iter().find(|rule| rule["rule"] == "tables").unwrap_or_else(|| panic!("no rule in {report}"));
+    assert_eq!(rule["failure"], Value::Null, "{report}");
+    let findings = rule["findings"].as_array().expect("findings");
+    findings.iter().map(|finding| finding["code"].as_str().expect("a code").to_owned()).collect()
+}
+
+/// What an uploader makes of a folder.
+pub(super) fn tar(folder: &Path) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append_dir_all("data", folder.join("data")).expect("a tar");
+    tar.append_path_with_name(folder.join("metadata.txt"), "metadata.txt").expect("a tar");
+    tar.into_inner().expect("a tar")
+}
+
+fn mover_does_what_its_examples_say(lang: &str) {
+    if !has_tools(lang) {
+        return;
+    }
+    let folder = project(&format!("places-{lang}"), lang, "mover", |_| {});
+    let said = sluice(&folder, &["plugin", "test", "--json"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let json = said.json();
+    assert_eq!((&json["passed"], &json["failed"]), (&json!(2), &json!(0)), "{json}");
+    let passed = &json["examples"][1];
+    assert_eq!(passed["places"]["scan/001.csv"], "raw/1234a/54/1/scan/001.csv", "{json}");
+}
+
+fn broken_rule_names_message_and_line(lang: &str) {
+    if !has_tools(lang) {
+        return;
+    }
+    // Each language's way to fail, put before a line of the worked rule, and how the place of it is spelled.
+    let (file, before, fault, place) = match lang {
+        "rust" => ("src/lib.rs", "        let key = &self.0.key;\n", "panic!(\"the sky fell\");", "src/lib.rs:47:"),
+        "python" => (
+            "rule.py",
+            "    for file in bundle.files:\n",
+            "    raise ValueError('the sky fell')",
+            "(rule.py, line 27, in tables)",
+        ),
+        _ => (
+            "rule.js",
+            "  for (const file of bundle.files) {\n",
+            "  throw new RangeError('the sky fell');",
+            "(rule.js, line 30)",
+        ),
+    };
+    let mut line = 0;
+    let folder = project(&format!("broken-{lang}"), lang, "validator", |folder| {
+        let path = folder.join(file);
+        let source = std::fs::read_to_string(&path).expect("the rule");
+        let at = source.find(before).expect("the line");
+        line = source[..at].lines().count() + 1;
+        let (head, tail) = source.split_at(at);
+        std::fs::write(&path, format!("{head}{fault}\n{tail}")).expect("the rule");
+    });
+    let said = sluice(&folder, &["plugin", "test", "--json"]);
+    assert_eq!(said.code, 1, "{}{}", said.out, said.err);
+    let json = said.json();
+    let failure = &json["examples"][0]["failure"];
+    let message = failure["message"].as_str().unwrap_or_else(|| panic!("no failure in {json}"));
+    assert_eq!(failure["kind"], if lang == "rust" { "trap" } else { "other" }, "{message}");
+    assert!(message.contains("the sky fell"), "{message}");
+    // The place, with the line that the fault stands on.
+    let digits = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    assert!(digits(message).contains(&digits(place)) && message.contains(&line.to_string()), "{line} in {message}");
+}

@@ -1,0 +1,4 @@
+// What rules may import from the SDK. Most need nothing: a rule is given its bundle, its report and its configuration.
+
+export { BadConfig, Unavailable } from "./failure.js";
+export { Report, quoted } from "./report.js";
