@@ -116,8 +116,8 @@ pub async fn send(gate: &Gate, parcel: &Arc<Parcel>, watcher: Arc<dyn Watcher>) 
 async fn post(gate: &Gate, parcel: &Arc<Parcel>, key: &str, watcher: Arc<dyn Watcher>) -> Result<JobState, SendError> {
     let request = gate.request(Method::POST, "/upload").header(CONTENT_TYPE, "application/octet-stream");
     let request = request.header("Idempotency-Key", key).header(CONTENT_LENGTH, parcel.length());
-    let (sending, fault) = Sending::new(0, watcher);
-    let answer = gate.json(request.body(body(parcel, 0, sending, fault.clone()))).await;
+    let (tell, fault) = telling(0, watcher);
+    let answer = gate.json(request.body(body(parcel, 0, tell, fault.clone()))).await;
     of_parcel(&fault)?;
     Ok(answer?)
 }
@@ -141,19 +141,14 @@ fn json(request: RequestBuilder, document: Vec<u8>) -> RequestBuilder {
 /// Where a fault in the making of a bundle is left, since the body of a request can only break off.
 pub(super) type Fault = Arc<Mutex<Option<ParcelError>>>;
 
-/// The reports of one attempt to whoever watches.
-pub(super) struct Sending;
-
-impl Sending {
-    /// What to tell of each piece, from this offset on, and the place of a fault.
-    pub(super) fn new(offset: u64, watcher: Arc<dyn Watcher>) -> (impl Fn(u64) + Send + 'static, Fault) {
-        let sent = std::sync::atomic::AtomicU64::new(offset);
-        let tell = move |count| {
-            let before = sent.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
-            watcher.sent(before + count);
-        };
-        (tell, Fault::default())
-    }
+/// What one attempt tells of each piece to whoever watches, from this offset on, and the place of its fault.
+pub(super) fn telling(offset: u64, watcher: Arc<dyn Watcher>) -> (impl Fn(u64) + Send + 'static, Fault) {
+    let sent = std::sync::atomic::AtomicU64::new(offset);
+    let tell = move |count| {
+        let before = sent.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+        watcher.sent(before + count);
+    };
+    (tell, Fault::default())
 }
 
 /// A bundle that could not be made is the cause of whatever became of its request.

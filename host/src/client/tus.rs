@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::parcel::{Parcel, body};
-use super::send::{Attempts, SendError, Sending, Watcher, of_parcel};
+use super::send::{Attempts, SendError, Watcher, of_parcel, telling};
 use super::{Gate, GateError};
 use crate::model::JobId;
 
@@ -94,7 +94,7 @@ async fn append(
     offset: u64,
     watcher: &Arc<dyn Watcher>,
 ) -> Result<Option<JobId>, SendError> {
-    let (tell, fault) = Sending::new(offset, watcher.clone());
+    let (tell, fault) = telling(offset, watcher.clone());
     let request = to(gate, Method::PATCH, upload).header(OFFSET, offset);
     let request = request.header(CONTENT_TYPE, "application/offset+octet-stream");
     let request = request.header(CONTENT_LENGTH, parcel.length() - offset);
