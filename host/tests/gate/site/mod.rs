@@ -83,6 +83,8 @@ impl Options {
 
     fn site(self) -> Site {
         let folder = tempfile::Builder::new().prefix("sluice-test-").tempdir().expect("a temporary folder");
+        // Set once in a process; the second site finds it done.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(600)).build().expect("a client");
         Site { serve: None, workers: Vec::new(), base: String::new(), http, options: self, folder }
     }
