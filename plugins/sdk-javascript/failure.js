@@ -17,7 +17,7 @@ export function explain(error) {
   }
   const place = String(error.stack ?? "")
     .split("\n")
-    .map((line) => /([^\s()/\\]+\.[cm]?js):(\d+)(?::\d+)?\)?\s*$/.exec(line))
+    .map((line) => /([^\s()/\\@]+\.[cm]?js):(\d+)(?::\d+)?\)?\s*$/.exec(line))
     .find((found) => found && !isLibrary(found.input));
   const text = error.message ? `${error.name}: ${error.message}` : error.name;
   return place ? `${text} (${place[1]}, line ${place[2]})` : text;

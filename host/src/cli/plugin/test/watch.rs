@@ -49,8 +49,9 @@ fn is_of_a_source(event: &Event, folder: &Path) -> bool {
         && event.paths.iter().any(|path| {
             let inside = path.strip_prefix(folder).unwrap_or(path);
             // What a run has written would set off the next one.
-            !(inside.ends_with("findings.json") || inside.ends_with("Cargo.lock"))
-                && !inside.iter().any(|part| is_made(&part.to_string_lossy()))
+            let is_written = inside.ends_with("findings.json") || inside.ends_with("Cargo.lock");
+            let is_made = inside.iter().any(|part| is_made(&part.to_string_lossy()));
+            !is_written && !is_made
         })
 }
 
