@@ -6,11 +6,10 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::stores::DatabaseUrl;
-
 use super::keys::{self, CONFIG_VARIABLE, Key};
 use super::load::{Given, Value};
 use super::mistake::{Mistake, Source};
+use super::stores::DatabaseUrl;
 
 /// The variables, as the process was given them.
 pub(super) type Variables = [(OsString, OsString)];

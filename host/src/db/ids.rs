@@ -39,6 +39,13 @@ impl Db {
         Ok(next - count..next)
     }
 
+    /// Lets ids be counted on above this one, which came from elsewhere.
+    pub async fn count_above(&self, mode: IdMode, id: i64) -> Result<()> {
+        let raise = "UPDATE ids SET next = $2 WHERE mode = $1 AND next < $2";
+        self.write().await?.execute(raise, args![mode.name(), id.saturating_add(1)]).await?;
+        Ok(())
+    }
+
     /// Gives the files of a job their ids, in the order of their rows. Asked again for as many, it answers the same.
     pub async fn give_file_ids(&self, job: JobId, count: u64) -> Result<Vec<FileId>> {
         if let Some(known) = self.file_ids(job).await?

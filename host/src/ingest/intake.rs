@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Wake;
 use super::held::{Held, Hold};
-use crate::db::{Created, Db, DbError, NewJob};
+use crate::db::{Created, Db, DbError, IdMode, NewJob};
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::seams::SeamError;
 use crate::seams::ids::Ids;
@@ -136,6 +136,7 @@ impl Intake {
                 return Ok(None);
             }
             self.db.create_job(job).await?;
+            self.db.count_above(IdMode::Job, id.get()).await?;
         }
         let spool = self.spool.clone();
         let received = tokio::task::spawn_blocking(move || {

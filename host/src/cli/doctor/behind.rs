@@ -16,19 +16,19 @@ pub(super) async fn checks(settings: &Settings) -> Vec<Check> {
         Err(error) => return vec![Check::fault("services", format!("{error:#}"), "report this")],
     };
     let mut checks = Vec::new();
-    let root = |url: &ServiceUrl| Service::new(&http, "", url, services.timeout);
+    let service = |name, url: &ServiceUrl| Service::new(&http, name, url, services.timeout);
     if let Some(url) = &services.ids {
-        checks.push(answers("ids", url, root(url)).await);
+        checks.push(answers("ids", url, service("UniqueID", url)).await);
     }
     if let Some(url) = &services.metadata {
-        checks.push(answers("metadata", url, root(url)).await);
+        checks.push(answers("metadata", url, service("metadata", url)).await);
     }
     if let Some(url) = &services.policy {
-        checks.push(answers("policy", url, root(url)).await);
+        checks.push(answers("policy", url, service("policy", url)).await);
     }
     match &settings.archive {
         ArchiveUrl::Folder(_) => {}
-        ArchiveUrl::Pacifica(url) => checks.push(answers("archive", url, root(url)).await),
+        ArchiveUrl::Pacifica(url) => checks.push(answers("archive", url, service("archive interface", url)).await),
         ArchiveUrl::Store(store) => {
             let asked = async {
                 let archive =
@@ -55,9 +55,8 @@ async fn answers(name: &'static str, url: &ServiceUrl, service: Service) -> Chec
     root.set_path("/");
     match service.greeting(root).await {
         Ok(status) => Check::ok(name, format!("{url} answers ({status})")),
-        Err(SeamError::Silent { why, .. }) => {
-            let why = why.trim_start_matches("the  service does not answer: ");
-            Check::fault(name, format!("{url} does not answer: {why}"), "see that the service runs and can be reached")
+        Err(error @ SeamError::Silent { .. }) => {
+            Check::fault(name, error.to_string(), "see that the service runs, and that nothing blocks the way to it")
         }
         Err(error) => {
             Check::warning(name, format!("{url} is there and does not feel well: {error}"), "see what its log says")

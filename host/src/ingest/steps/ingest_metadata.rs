@@ -1,7 +1,7 @@
 //! `ingest metadata`: the transaction is recorded, which ends the job.
 
 use super::{Run, StepError, blocking};
-use crate::model::{Task, Timestamp};
+use crate::model::Timestamp;
 use crate::seams::metadata::Transaction;
 
 impl Run<'_> {
@@ -15,7 +15,7 @@ impl Run<'_> {
             received: job.created,
             document: loaded.document,
             file_ids: loaded.file_ids,
-            again: self.resumed == Task::IngestMetadata,
+            again: self.came_to_metadata,
         };
         self.pipeline.metadata.put(&transaction).await?;
         self.remove_originals().await;

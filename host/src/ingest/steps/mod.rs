@@ -64,8 +64,8 @@ pub(super) struct Run<'a> {
     placing: Placing,
     /// The revision that judged the bundle.
     revision: Option<Revision>,
-    /// The task that a run before this one came to.
-    resumed: Task,
+    /// Whether a run before this one came to `ingest metadata`.
+    came_to_metadata: bool,
     /// Files of a move that the archive has copies of.
     originals: Vec<Arc<Incoming>>,
 }
@@ -91,7 +91,9 @@ enum Placing {
 
 impl<'a> Run<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, claim: Claim) -> Self {
-        let (steps, revision, resumed) = (claim.job.steps.clone(), claim.job.revision, claim.job.task);
+        let (steps, revision) = (claim.job.steps.clone(), claim.job.revision);
+        // What the steps say, which only workers write: the task of a job can be set by hand.
+        let came_to_metadata = steps.iter().any(|step| step.task == Task::IngestMetadata);
         Self {
             pipeline,
             claim,
@@ -100,7 +102,7 @@ impl<'a> Run<'a> {
             loaded: None,
             placing: Placing::Default,
             revision,
-            resumed,
+            came_to_metadata,
             originals: Vec::new(),
         }
     }
@@ -141,7 +143,7 @@ impl<'a> Run<'a> {
     /// found once more.
     pub(super) fn files_are_in_place(&self) -> bool {
         let originals_left = self.kind() == JobKind::Move && self.pipeline.archive.leaves_originals();
-        self.resumed == Task::IngestMetadata && !originals_left
+        self.came_to_metadata && !originals_left
     }
 
     /// Notes that a task begins. The tasks that a run before this one has left behind are done again in silence: they

@@ -128,7 +128,8 @@ impl StoreArchive {
         };
         let mut file = tokio::fs::File::from_std(file);
         if put.size <= PART {
-            let bytes = self.read(put, &mut file, PART).await?;
+            // One byte more than there should be tells a file that has grown.
+            let bytes = self.read(put, &mut file, put.size + 1).await?;
             self.put_at_once(put, bytes).await?;
             taken.add(put.size);
             return Ok(());
@@ -142,11 +143,12 @@ impl StoreArchive {
 
     /// Reads up to so many bytes; the last piece of a file may be shorter.
     async fn read(&self, put: &Put, file: &mut tokio::fs::File, most: u64) -> Result<Bytes, SeamError> {
-        let mut bytes = BytesMut::with_capacity(usize::try_from(most.min(put.size)).unwrap_or_default());
+        // A byte to spare, so that looking for the end does not double the buffer.
+        let mut bytes = BytesMut::with_capacity(usize::try_from(most.min(put.size)).unwrap_or_default() + 1);
         let mut limited = file.take(most);
-        loop {
+        while (bytes.len() as u64) < most {
             match limited.read_buf(&mut bytes).await {
-                Ok(0) => return Ok(bytes.freeze()),
+                Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => {
                     let path = put.incoming.path().display();
@@ -154,6 +156,7 @@ impl StoreArchive {
                 }
             }
         }
+        Ok(bytes.freeze())
     }
 
     async fn put_at_once(&self, put: &Put, bytes: Bytes) -> Result<(), SeamError> {

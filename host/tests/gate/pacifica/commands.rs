@@ -72,6 +72,7 @@ async fn a_bundle_on_disk_is_run_under_the_id_of_a_failed_job() {
     assert_eq!(said.code, Some(1), "{}", said.text);
     assert!(said.text.contains("FAILED in move files"), "{}", said.text);
     assert_eq!(site.job(4711).await["kind"], "move");
+    assert_eq!(site.upload(bundle("metadata-last")).await, 4712, "ids are counted on above");
 }
 
 const TABLE: &str = "CREATE TABLE ingeststate (id BIGINT NOT NULL PRIMARY KEY, state VARCHAR(255) NOT NULL,
