@@ -1,10 +1,12 @@
 // A rule as the component that the gate calls. Only `sluice plugin build` imports this module.
 
 import { config } from "sluice:plugin/host@1.0.0";
+import * as granted from "sluice:plugin/tables@1.0.0";
 
 import * as call from "./call.js";
 import { published } from "./config.js";
 import { BadConfig, Unavailable, explain } from "./failure.js";
+import { NotGranted, provide } from "./tables.js";
 
 /** An open file of the gate's. */
 class Contents {
@@ -30,6 +32,25 @@ class Contents {
     this.#file[Symbol.dispose]?.();
   }
 }
+
+/** Asks for something of a table that the rule may not be granted. */
+function asked(table, ask) {
+  try {
+    return ask();
+  } catch (error) {
+    const { tag, val } = error?.payload ?? {};
+    throw tag === "not-granted" ? new NotGranted(table) : new Unavailable(String(val ?? error));
+  }
+}
+
+provide({
+  info: (table) => asked(table, () => granted.info(table)),
+  row(table, key) {
+    const row = asked(table, () => granted.row(table, key));
+    return row ? Object.fromEntries(row.map((pair) => [pair.key, pair.value])) : null;
+  },
+  rows: (table, start, count) => asked(table, () => granted.rows(table, start, count)),
+});
 
 /** The bundle that the gate has lent. */
 class Backing {
@@ -98,7 +119,7 @@ class Backing {
 
 /** Any error of a rule, as the failure that it is. */
 function failure(error) {
-  if (error instanceof BadConfig) {
+  if (error instanceof BadConfig || error instanceof NotGranted) {
     return { tag: "bad-config", val: error.message };
   }
   // A file that can no longer be read is no fault of the bundle.

@@ -114,6 +114,17 @@ export interface Rule<Config = Record<string, unknown>> {
   plan?(bundle: Bundle, report: Report, config: Config): Iterable<Placement>;
 }
 
+/** Tables that the policy grants the rule: all cells are text, the first column holds the keys. */
+export namespace tables {
+  /** The rule is not granted the table. */
+  class NotGranted extends Error {}
+  function info(table: string): { digest: string; columns: string[]; rowCount: number };
+  /** The row with this key, by column. One call into the gate, however large the table. */
+  function row(table: string, key: string): Record<string, string> | null;
+  /** All rows, in the order in which they were loaded. For a few of them, `row` is far cheaper. */
+  function rows(table: string): Iterable<Record<string, string>>;
+}
+
 /** The configuration cannot be used. */
 export class BadConfig extends Error {}
 

@@ -2,3 +2,4 @@
 
 export { BadConfig, Unavailable } from "./failure.js";
 export { Report, quoted } from "./report.js";
+export * as tables from "./tables.js";

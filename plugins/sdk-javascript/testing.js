@@ -1,6 +1,7 @@
 // Bundles for tests of a rule in plain Node, without the gate; `sluice plugin test` is the test in the sandbox.
 
 import * as call from "./call.js";
+import { NotGranted, provide } from "./tables.js";
 
 /** A bundle made from the rows of metadata.txt and contents by path below `data/`, read as the gate reads it. */
 export function bundle(rows, contents = {}) {
@@ -55,6 +56,26 @@ export function bundle(rows, contents = {}) {
     },
     metadataJson: () => JSON.stringify(rows),
   };
+}
+
+/**
+ * Grants rules these tables and no others from now on, each an array of rows whose first value is the key:
+ * `grantTables({ projects: [{ id: "1234a", pi: "ada" }] })`.
+ */
+export function grantTables(made) {
+  const all = (table) => {
+    if (!Object.hasOwn(made, table)) {
+      throw new NotGranted(table);
+    }
+    return made[table];
+  };
+  provide({
+    info: (table) => {
+      return { digest: "sha256:of-a-test", columns: Object.keys(all(table)[0] ?? {}), rowCount: all(table).length };
+    },
+    row: (table, key) => all(table).find((row) => Object.values(row)[0] === key) ?? null,
+    rows: (table, start, count) => all(table).slice(start, start + count).map(Object.values),
+  });
 }
 
 /** Judges a bundle as the gate does. `rule` is the module: `import * as rule from "../rule.js"`. */

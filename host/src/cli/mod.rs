@@ -15,6 +15,7 @@ mod print;
 mod replayed;
 mod report;
 mod serve;
+mod table;
 mod token;
 mod uploader;
 
@@ -77,6 +78,8 @@ enum Command {
     Plugin(plugin::Command),
     /// The rules of a running gate
     Policy(policy::Policy),
+    /// The tables that rules of a running gate may be granted
+    Table(table::Table),
     /// Who may do what
     #[command(subcommand)]
     Token(token::Command),
@@ -136,6 +139,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
         Command::Policy(policy) => {
             return threads(0)?.block_on(policy.run(&cli.flags.plugins, surroundings, printer));
         }
+        Command::Table(table) => return threads(0)?.block_on(table.run(surroundings, printer)),
         Command::Uploader(command) => return command.run(printer, surroundings),
         _ => {}
     }
@@ -154,6 +158,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             Command::Doctor => doctor::run(&loaded, printer).await,
             Command::Plugin(_)
             | Command::Policy(_)
+            | Command::Table(_)
             | Command::Uploader(_)
             | Command::CompileComponent { .. }
             | Command::Completions { .. } => Ok(Exit::Done),

@@ -48,7 +48,8 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0004_policy",
     "0005_open_places",
     "0006_access",
-    "0007_requests"
+    "0007_requests",
+    "0008_tables"
 ];
 
 impl Db {

@@ -7,11 +7,11 @@
 //!   the epoch that it was given: a late worker changes nothing and learns it from [`DbError::LeaseLost`].
 //! - What the pipeline may have to repeat is idempotent: done again, it finds its work done and says so.
 //! - A place in the archive belongs to one file, reserved before it is used.
-//! - Policy revisions and plugins are added, never changed.
+//! - Policy revisions, plugins and versions of lookup tables are added, never changed.
 //!
 //! Every write is atomic. Those that somebody is told of, or that promise something about the world outside
 //! ([`job_received`](Db::job_received), [`reserve`](Db::reserve), [`finish`](Db::finish),
-//! [`put_plugin`](Db::put_plugin), [`put_revision`](Db::put_revision)), are on the disk when they return, and with them
+//! [`put_plugin`](Db::put_plugin), [`put_table`](Db::put_table), [`put_revision`](Db::put_revision)), are on the disk when they return, and with them
 //! every write before. The rest survives the process, but the last moments of it may be lost when the power fails; the
 //! job then goes on from where its record stands.
 //!
@@ -32,6 +32,7 @@ mod policy;
 mod reports;
 mod requests;
 mod session;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -55,6 +56,7 @@ pub use migrate::SchemaState;
 pub use pacifica::{ForeignJob, ForeignJobs};
 pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
 pub use requests::Created;
+pub use tables::{TableRecord, TableUse};
 pub use tokens::TokenRecord;
 
 use crate::config::DatabaseUrl;

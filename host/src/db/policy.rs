@@ -2,8 +2,9 @@
 
 use super::arg::args;
 use super::session::{Row, Session};
+use super::tables::hold_table;
 use super::{Db, DbError, Durability, Result};
-use crate::model::{Revision, Timestamp};
+use crate::model::{Revision, TableName, Timestamp};
 
 /// A plugin without its code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct NewRevision<'a> {
     pub rules: &'a str,
     /// The plugins that these rules name, which must be there.
     pub plugins: &'a [String],
+    /// The tables that these rules are granted, which must be there.
+    pub tables: &'a [TableName],
     /// Why it was made.
     pub message: &'a str,
     /// Who made it.
@@ -94,6 +97,9 @@ pub enum PutRevisionError {
     /// A plugin of its rules was removed meanwhile.
     #[error("the plugin {0} was removed just now; add it again")]
     PluginGone(String),
+    /// A table that its rules are granted is not there.
+    #[error("there is no table {0}; load it with `sluice table put {0} FILE`")]
+    TableGone(TableName),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -247,6 +253,14 @@ impl Db {
                 return Err(PutRevisionError::PluginGone(digest.clone()));
             }
         }
+        let mut tables: Vec<&TableName> = new.tables.iter().collect();
+        tables.sort();
+        tables.dedup();
+        for name in &tables {
+            if !hold_table(&mut session, name.as_str()).await? {
+                return Err(PutRevisionError::TableGone((*name).clone()));
+            }
+        }
         // Of two that follow the same revision, the key lets one in.
         let made = session
             .execute(
@@ -263,6 +277,10 @@ impl Db {
         if made == 0 {
             drop(session);
             return Err(PutRevisionError::Conflict { latest: self.latest_revision_number().await? });
+        }
+        for name in tables {
+            let sql = "INSERT INTO table_grants (name, revision) VALUES ($1, $2)";
+            session.execute(sql, args![name.as_str(), expected + 1]).await?;
         }
         session.commit().await?;
         Ok(Revision::new(expected + 1))

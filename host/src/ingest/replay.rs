@@ -10,7 +10,7 @@ use super::{Sources, contents};
 use crate::db::{Db, JobFilter};
 use crate::model::{Document, Finding, Job, JobId, Outcome, Report, Revision, RuleReport, Stage};
 use crate::plugin::{Bundle, NoContents};
-use crate::policy::{PolicyBook, PolicyError, Snapshot, Verdict, review};
+use crate::policy::{PinError, PolicyBook, PolicyError, Snapshot, Verdict, review};
 use crate::seams::archive::Archive;
 use crate::spool::Spool;
 
@@ -114,7 +114,7 @@ impl Replay {
 
     /// Judges these jobs by a snapshot.
     pub async fn jobs(&self, snapshot: &Arc<Snapshot>, jobs: &[JobId]) -> Result<Again, PolicyError> {
-        let judged = stream::iter(jobs.to_vec()).map(|job| self.job(snapshot.clone(), job)).buffered(AT_ONCE);
+        let judged = stream::iter(jobs.to_vec()).map(|job| self.job(snapshot.clone(), job, false)).buffered(AT_ONCE);
         let judged: Vec<_> = judged.collect().await;
         let mut again = Again { summary: Summary::default(), jobs: Vec::new(), skipped: Vec::new() };
         for result in judged {
@@ -142,7 +142,7 @@ impl Replay {
             return Ok(Err(skipped(job, "it has not been validated")));
         };
         let snapshot = self.policy.revision(report.revision).await?;
-        self.job(snapshot, job).await
+        self.job(snapshot, job, true).await
     }
 
     async fn report(&self, job: JobId) -> Result<Option<Report>, PolicyError> {
@@ -151,14 +151,27 @@ impl Replay {
         report.map_err(|error| PolicyError::Failed(anyhow::anyhow!("the report of job {job} cannot be read: {error}")))
     }
 
-    async fn job(&self, snapshot: Arc<Snapshot>, id: JobId) -> Result<Result<Replayed, Skipped>, PolicyError> {
+    /// With `as_then`, by the very versions of tables that the report names.
+    async fn job(
+        &self,
+        snapshot: Arc<Snapshot>,
+        id: JobId,
+        as_then: bool,
+    ) -> Result<Result<Replayed, Skipped>, PolicyError> {
         let Some(job) = self.db.get_job(id).await? else { return Ok(Err(skipped(id, "there is no such job"))) };
         let (bundle, contents) = match self.bundle(&job).await? {
             Ok(found) => found,
             Err(why) => return Ok(Err(skipped(id, why))),
         };
         let report = self.report(id).await?;
-        let now = review(&snapshot, &Arc::new(bundle), Vec::new()).await;
+        let read = report.iter().filter(|_| as_then).flat_map(|report| &report.rules);
+        let versions = read.flat_map(|rule| rule.tables.clone()).collect();
+        let tables = match self.policy.tables().pin(&snapshot, &versions).await {
+            Ok(tables) => tables,
+            Err(PinError::Db(error)) => return Err(error.into()),
+            Err(gone) => return Ok(Err(skipped(id, gone.to_string()))),
+        };
+        let now = review(&snapshot, &tables, &Arc::new(bundle), Vec::new()).await;
         let then = report.as_ref().map_or(&[][..], |report| &report.rules);
         let accepted_then = report.as_ref().map(|report| report.accepted);
         Ok(Ok(Replayed {

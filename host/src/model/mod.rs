@@ -7,6 +7,7 @@ mod ids;
 mod job;
 mod path;
 mod report;
+mod table;
 mod task;
 mod time;
 
@@ -19,5 +20,6 @@ pub use path::{BundlePath, PathError};
 pub use report::{
     CallLimits, Failure, FailureKind, Finding, Location, Mode, Outcome, Report, RuleReport, Severity, explain_findings,
 };
+pub use table::{LARGEST_TABLE, Table, TableFormat, TableName};
 pub use task::{JobKind, Task};
 pub use time::Timestamp;

@@ -1,5 +1,6 @@
 //! What the rules say of a job.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -202,6 +203,9 @@ pub struct RuleReport {
     pub findings: Vec<Finding>,
     /// How long the call took, in microseconds.
     pub duration_us: u64,
+    /// The tables that it could read, and the digest of the version of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, String>,
 }
 
 /// What all rules said of one job, and which revision said it.

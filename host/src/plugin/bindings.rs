@@ -24,8 +24,9 @@ pub(super) mod mover {
             "sluice:plugin/types": super::validator::sluice::plugin::types,
             "sluice:plugin/bundles": super::validator::sluice::plugin::bundles,
             "sluice:plugin/host": super::validator::sluice::plugin::host,
+            "sluice:plugin/tables": super::validator::sluice::plugin::tables,
         },
     });
 }
 
-pub(super) use validator::sluice::plugin::{bundles, host, types};
+pub(super) use validator::sluice::plugin::{bundles, host, tables, types};

@@ -12,6 +12,7 @@ use super::bundle::Bundle;
 use super::capability::bundles::LentBundle;
 use super::component::{Entry, Plugin};
 use super::engine::TICK;
+use super::granted::Granted;
 use super::limits::{Breach, CROSSING_BYTES, FINDING_TEXT, FINDINGS, HANDLES, Limits};
 use super::store::{CallState, shortened};
 use crate::model::{Failure, FailureKind, Finding, Location, Severity};
@@ -68,9 +69,10 @@ impl Plugin {
         self: &Arc<Self>,
         bundle: &Arc<Bundle>,
         config: Arc<str>,
+        granted: Granted,
         limits: Limits,
     ) -> CallResult<Vec<Finding>> {
-        self.call(Some(bundle.clone()), config, limits, async |entry, store, lent| {
+        self.call(Some(bundle.clone()), config, granted, limits, async |entry, store, lent| {
             let Entry::Validator(pre) = entry else { return Err(Ended::wrong_kind("validator")) };
             let instance = pre.instantiate_async(&mut *store).await?;
             store.data_mut().instantiated();
@@ -81,8 +83,14 @@ impl Plugin {
     }
 
     /// Has a mover decide where a bundle's files go.
-    pub async fn plan(self: &Arc<Self>, bundle: &Arc<Bundle>, config: Arc<str>, limits: Limits) -> CallResult<Plan> {
-        self.call(Some(bundle.clone()), config, limits, async |entry, store, lent| {
+    pub async fn plan(
+        self: &Arc<Self>,
+        bundle: &Arc<Bundle>,
+        config: Arc<str>,
+        granted: Granted,
+        limits: Limits,
+    ) -> CallResult<Plan> {
+        self.call(Some(bundle.clone()), config, granted, limits, async |entry, store, lent| {
             let Entry::Mover(pre) = entry else { return Err(Ended::wrong_kind("mover")) };
             let instance = pre.instantiate_async(&mut *store).await?;
             store.data_mut().instantiated();
@@ -100,7 +108,7 @@ impl Plugin {
     /// Has a plugin look at a configuration. The inner error names each mistake.
     pub async fn check_config(self: &Arc<Self>, config: Arc<str>) -> Result<Result<(), Vec<String>>, Failure> {
         let json = config.to_string();
-        self.call(None, config, Limits::default(), async move |entry, store, _| {
+        self.call(None, config, Granted::default(), Limits::default(), async move |entry, store, _| {
             Ok(match entry {
                 Entry::Validator(pre) => {
                     let instance = pre.instantiate_async(&mut *store).await?;
@@ -129,7 +137,7 @@ impl Plugin {
                 }
             }};
         }
-        self.call(None, Arc::from("{}"), Limits::default(), async |entry, store, _| {
+        self.call(None, Arc::from("{}"), Granted::default(), Limits::default(), async |entry, store, _| {
             Ok(match entry {
                 Entry::Validator(pre) => description!(pre.instantiate_async(&mut *store).await?, store),
                 Entry::Mover(pre) => description!(pre.instantiate_async(&mut *store).await?, store),
@@ -143,6 +151,7 @@ impl Plugin {
         self: &Arc<Self>,
         bundle: Option<Arc<Bundle>>,
         config: Arc<str>,
+        granted: Granted,
         limits: Limits,
         body: F,
     ) -> CallResult<T>
@@ -152,7 +161,7 @@ impl Plugin {
     {
         let plugin = self.clone();
         let threads = &self.sandbox.inner.threads;
-        threads.run(move || plugin.run(bundle, config, limits, body)).await.unwrap_or_else(|| {
+        threads.run(move || plugin.run(bundle, config, granted, limits, body)).await.unwrap_or_else(|| {
             let message = "the gate failed while the rule ran; its log says how".to_owned();
             CallResult::none(Failure { kind: FailureKind::Other, message })
         })
@@ -163,6 +172,7 @@ impl Plugin {
         self: Arc<Self>,
         bundle: Option<Arc<Bundle>>,
         config: Arc<str>,
+        granted: Granted,
         limits: Limits,
         body: F,
     ) -> CallResult<T>
@@ -172,7 +182,7 @@ impl Plugin {
         let started = Instant::now();
         let received = bundle.as_ref().map_or(0, |bundle| bundle.received.as_seconds());
         let seed = bundle.as_ref().and_then(|bundle| bundle.job).map_or(0, |job| job.get() as u64);
-        let state = CallState::new(config, &limits, received, seed);
+        let state = CallState::new(config, granted, &limits, received, seed);
         let mut store = Store::new(&self.sandbox.inner.engine, state);
         store.limiter(|state| &mut state.watch);
         store.set_hostcall_fuel(CROSSING_BYTES);

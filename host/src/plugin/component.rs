@@ -16,10 +16,11 @@ use crate::model::{Digest, HashKind};
 pub const LARGEST_COMPONENT: usize = 128 << 20;
 
 /// What every component may import, by the beginning of the interface's name.
-const OFFERED: [&str; 9] = [
+const OFFERED: [&str; 10] = [
     "sluice:plugin/types@1.",
     "sluice:plugin/bundles@1.",
     "sluice:plugin/host@1.",
+    "sluice:plugin/tables@1.",
     "wasi:io/",
     "wasi:clocks/",
     "wasi:random/",

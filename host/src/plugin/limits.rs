@@ -59,6 +59,10 @@ pub(super) const HANDLES: usize = 1_000;
 pub(super) const READ_AT_LEAST: u64 = 4 << 10;
 /// Bytes of one answer to `file.read`.
 pub(super) const READ_AT_ONCE: u32 = 1 << 20;
+/// Rows of one answer to `tables.rows`.
+pub(super) const ROWS_AT_ONCE: u32 = 1_000;
+/// Bytes of cells of one answer to `tables.rows`; one row is given in any case.
+pub(super) const ROWS_BYTES: usize = 1 << 20;
 /// Bytes of log lines in one call.
 pub(super) const LOG_BYTES: usize = 64 << 10;
 /// Findings of one call.

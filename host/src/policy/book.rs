@@ -13,6 +13,7 @@ use super::document::PolicyDocument;
 use super::health::Health;
 use super::snapshot::{KeptRule, Snapshot};
 use super::starter;
+use super::tables::Tables;
 use crate::db::{Db, DbError, NewRevision, PutRevisionError, StoredRevision};
 use crate::model::{Revision, Timestamp};
 use crate::plugin::Registry;
@@ -26,6 +27,7 @@ pub struct PolicyBook {
     registry: Arc<Registry>,
     active: ArcSwap<Snapshot>,
     health: Health,
+    tables: Tables,
 }
 
 /// How the origin of a revision begins that a policy file has made.
@@ -80,6 +82,7 @@ impl PolicyBook {
         file: Option<&Path>,
         move_roots: &[PathBuf],
     ) -> Result<Self, PolicyError> {
+        let tables = Tables::new(db.clone());
         let latest = db.latest_revision().await.context("the policy's revisions cannot be read")?;
         let (document, origin) = match (file, &latest) {
             (Some(path), latest) => {
@@ -99,10 +102,10 @@ impl PolicyBook {
         let Some(mut document) = document else {
             // Set by an admin at runtime, and checked then.
             let latest = latest.context("there is no revision")?;
-            return Self::taken_up(db, registry, &latest).await;
+            return Self::taken_up(db, registry, tables, &latest).await;
         };
         let message = document.message.take().unwrap_or_else(|| format!("from {origin}"));
-        let mut snapshot = Snapshot::check(&document, &registry).await.map_err(PolicyError::Mistakes)?;
+        let mut snapshot = Snapshot::check(&document, &registry, &tables).await.map_err(PolicyError::Mistakes)?;
         let rules = snapshot.kept().context("the rules cannot be written")?;
         let revision = match latest.as_ref().filter(|latest| latest.rules == rules).map(|latest| latest.revision) {
             Some(same) => same,
@@ -113,7 +116,7 @@ impl PolicyBook {
                     // Another node of the site starts at the same moment, with the same settings: its revision counts.
                     Err(PolicyError::Conflict { .. }) => {
                         let latest = db.latest_revision().await?.context("there is no revision")?;
-                        return Self::taken_up(db, registry, &latest).await;
+                        return Self::taken_up(db, registry, tables, &latest).await;
                     }
                     other => other?,
                 }
@@ -121,15 +124,20 @@ impl PolicyBook {
         };
         snapshot.revision = Some(revision);
         tracing::info!(%revision, rules = snapshot.rules.len(), "the policy is active");
-        Ok(Self { db, registry, active: ArcSwap::from_pointee(snapshot), health: Health::default() })
+        Ok(Self { db, registry, active: ArcSwap::from_pointee(snapshot), health: Health::default(), tables })
     }
 
-    async fn taken_up(db: Db, registry: Arc<Registry>, latest: &StoredRevision) -> Result<Self, PolicyError> {
+    async fn taken_up(
+        db: Db,
+        registry: Arc<Registry>,
+        tables: Tables,
+        latest: &StoredRevision,
+    ) -> Result<Self, PolicyError> {
         let revision = latest.revision;
         let snapshot = Snapshot::load(revision, &latest.rules, &registry).await;
         let snapshot = snapshot.with_context(|| format!("revision {revision} cannot be taken up"))?;
         tracing::info!(%revision, rules = snapshot.rules.len(), "the policy is active");
-        Ok(Self { db, registry, active: ArcSwap::from_pointee(snapshot), health: Health::default() })
+        Ok(Self { db, registry, active: ArcSwap::from_pointee(snapshot), health: Health::default(), tables })
     }
 
     /// The active snapshot. Whoever holds it may go on with it when another becomes active.
@@ -140,6 +148,11 @@ impl PolicyBook {
     /// The plugins.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// The tables that rules may be granted.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// Which rules keep failing.
@@ -153,7 +166,7 @@ impl PolicyBook {
 
     /// Checks a document whole, as [`apply`](Self::apply) does, and what it would change; nothing takes effect.
     pub async fn check(&self, document: &PolicyDocument) -> Result<PolicyDiff, PolicyError> {
-        let snapshot = Snapshot::check(document, &self.registry).await.map_err(PolicyError::Mistakes)?;
+        let snapshot = Snapshot::check(document, &self.registry, &self.tables).await.map_err(PolicyError::Mistakes)?;
         let rules = snapshot.kept().context("the rules cannot be written")?;
         let latest = self.db.latest_revision().await?;
         let before = latest.as_ref().map_or("[]", |latest| latest.rules.as_str());
@@ -173,7 +186,7 @@ impl PolicyBook {
         if newest != base {
             return Err(PolicyError::Conflict { latest: newest });
         }
-        let snapshot = Snapshot::check(document, &self.registry).await.map_err(PolicyError::Mistakes)?;
+        let snapshot = Snapshot::check(document, &self.registry, &self.tables).await.map_err(PolicyError::Mistakes)?;
         let rules = snapshot.kept().context("the rules cannot be written")?;
         if let Some(same) = latest.filter(|latest| latest.rules == rules) {
             return self.publish(Snapshot { revision: Some(same.revision), ..snapshot });
@@ -215,7 +228,7 @@ impl PolicyBook {
 
     /// A document as a snapshot that is nobody's: to see what it would say.
     pub async fn candidate(&self, document: &PolicyDocument) -> Result<Arc<Snapshot>, PolicyError> {
-        Ok(Arc::new(Snapshot::check(document, &self.registry).await.map_err(PolicyError::Mistakes)?))
+        Ok(Arc::new(Snapshot::check(document, &self.registry, &self.tables).await.map_err(PolicyError::Mistakes)?))
     }
 
     /// What one revision says that another does not.
@@ -279,6 +292,7 @@ async fn record(
     let new = NewRevision {
         rules: &rules,
         plugins: &snapshot.digests(),
+        tables: &snapshot.tables(),
         message,
         author: &origin.author,
         origin: &origin.origin,
@@ -286,7 +300,9 @@ async fn record(
     };
     db.put_revision(base, new).await.map_err(|error| match error {
         PutRevisionError::Conflict { latest } => PolicyError::Conflict { latest },
-        PutRevisionError::PluginGone(_) => PolicyError::Mistakes(vec![error.to_string()]),
+        PutRevisionError::PluginGone(_) | PutRevisionError::TableGone(_) => {
+            PolicyError::Mistakes(vec![error.to_string()])
+        }
         PutRevisionError::Db(error) => PolicyError::Db(error),
     })
 }

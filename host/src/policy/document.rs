@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::grants::Grants;
 use super::scope::When;
 use crate::model::Mode;
 use crate::plugin::Limits;
@@ -97,7 +98,7 @@ pub struct Rule {
     /// When the rule is taken for broken.
     #[serde(default, skip_serializing_if = "Quarantine::is_default")]
     pub quarantine: Quarantine,
-    /// What the plugin may reach beyond the bundle, by name. No capability can be granted yet.
+    /// What the plugin may reach beyond the bundle, by name: see [`Grants`].
     #[serde(default)]
     pub grants: BTreeMap<String, serde_json::Value>,
 }
@@ -133,8 +134,8 @@ impl PolicyDocument {
             if !rule.config.is_object() {
                 add("config must be a table of settings".to_owned());
             }
-            for name in rule.grants.keys() {
-                add(format!("grants.{name}: nothing by that name can be granted"));
+            if let Err(mistakes) = Grants::parse(&rule.grants) {
+                mistakes.into_iter().for_each(&mut add);
             }
             if rule.quarantine.failures == 0 {
                 add("quarantine.failures is 0; give at least 1".to_owned());

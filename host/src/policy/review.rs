@@ -1,16 +1,17 @@
 //! All rules in scope over one bundle.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
 
 use super::document::OnFailure;
 use super::snapshot::{ActiveRule, Snapshot};
+use super::tables::PinnedTables;
 use crate::model::{
     Failure, FailureKind, Finding, JobId, Mode, Outcome, Report, Revision, RuleReport, Severity, explain_findings,
 };
-use crate::plugin::{Bundle, Placement, Plan, PluginKind};
+use crate::plugin::{Bundle, Granted, Placement, Plan, PluginKind};
 use crate::seams::archive::Location;
 
 /// What the policy says of a bundle.
@@ -35,14 +36,14 @@ pub enum Verdict {
 
 /// Runs every rule in scope, concurrently, so that an uploader sees everything that is wrong at once. `own` is what the
 /// gate itself found.
-pub async fn review(snapshot: &Snapshot, bundle: &Arc<Bundle>, own: Vec<Finding>) -> Review {
+pub async fn review(snapshot: &Snapshot, tables: &PinnedTables, bundle: &Arc<Bundle>, own: Vec<Finding>) -> Review {
     let validators = snapshot.rules.iter().map(|rule| async move {
         match rule.plugin.info().kind {
-            PluginKind::Validator if runs(rule, bundle) => Some(validate(rule, bundle).await),
+            PluginKind::Validator if runs(rule, bundle) => Some(validate(rule, tables, bundle).await),
             _ => None,
         }
     });
-    let (judged, (mut moved, plan)) = tokio::join!(join_all(validators), plan(snapshot, bundle));
+    let (judged, (mut moved, plan)) = tokio::join!(join_all(validators), plan(snapshot, tables, bundle));
 
     let mut rules = Vec::with_capacity(snapshot.rules.len() + 1);
     if !own.is_empty() {
@@ -102,9 +103,10 @@ fn runs(rule: &ActiveRule, bundle: &Bundle) -> bool {
     rule.rule.mode != Mode::Off && rule.scope.includes(bundle)
 }
 
-async fn validate(rule: &ActiveRule, bundle: &Arc<Bundle>) -> RuleReport {
-    let result = rule.plugin.validate(bundle, rule.config.clone(), rule.rule.limits).await;
+async fn validate(rule: &ActiveRule, tables: &PinnedTables, bundle: &Arc<Bundle>) -> RuleReport {
     let mut report = entry(rule, Outcome::Passed);
+    let granted = grant(rule, tables, &mut report);
+    let result = rule.plugin.validate(bundle, rule.config.clone(), granted, rule.rule.limits).await;
     report.duration_us = u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX);
     match result.answer {
         Ok(findings) => found(&mut report, findings),
@@ -114,7 +116,11 @@ async fn validate(rule: &ActiveRule, bundle: &Arc<Bundle>) -> RuleReport {
 }
 
 /// Asks movers, in order, until one has decided. Those in shadow are asked as well, and decide nothing.
-async fn plan(snapshot: &Snapshot, bundle: &Arc<Bundle>) -> (Vec<Option<RuleReport>>, Option<Vec<Placement>>) {
+async fn plan(
+    snapshot: &Snapshot,
+    tables: &PinnedTables,
+    bundle: &Arc<Bundle>,
+) -> (Vec<Option<RuleReport>>, Option<Vec<Placement>>) {
     let mut reports = vec![None; snapshot.rules.len()];
     let (mut decided, mut places) = (false, None);
     for (rule, slot) in snapshot.rules.iter().zip(&mut reports) {
@@ -122,8 +128,9 @@ async fn plan(snapshot: &Snapshot, bundle: &Arc<Bundle>) -> (Vec<Option<RuleRepo
         if rule.plugin.info().kind != PluginKind::Mover || !runs(rule, bundle) || (decided && !shadow) {
             continue;
         }
-        let result = rule.plugin.plan(bundle, rule.config.clone(), rule.rule.limits).await;
         let mut report = entry(rule, Outcome::Passed);
+        let granted = grant(rule, tables, &mut report);
+        let result = rule.plugin.plan(bundle, rule.config.clone(), granted, rule.rule.limits).await;
         report.duration_us = u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX);
         match result.answer {
             Ok(Plan::Place(placed)) => match lawful(&placed, bundle.document.files().len()) {
@@ -148,6 +155,13 @@ async fn plan(snapshot: &Snapshot, bundle: &Arc<Bundle>) -> (Vec<Option<RuleRepo
         *slot = Some(report);
     }
     (reports, places)
+}
+
+/// What a rule is given beyond the bundle; the report tells which versions these are.
+fn grant(rule: &ActiveRule, tables: &PinnedTables, report: &mut RuleReport) -> Granted {
+    let tables = tables.of(&rule.grants.tables);
+    report.tables = tables.iter().map(|(name, table)| (name.clone(), table.digest().to_owned())).collect();
+    Granted { tables }
 }
 
 /// The core's own law for places, whatever a mover says: one for each file, inside the archive, no two the same.
@@ -201,6 +215,7 @@ fn entry(rule: &ActiveRule, outcome: Outcome) -> RuleReport {
         failure: None,
         findings: Vec::new(),
         duration_us: 0,
+        tables: BTreeMap::new(),
     }
 }
 
@@ -229,6 +244,7 @@ fn of_the_gate(findings: Vec<Finding>) -> RuleReport {
         failure: None,
         findings: Vec::new(),
         duration_us: 0,
+        tables: BTreeMap::new(),
     };
     found(&mut report, findings);
     report

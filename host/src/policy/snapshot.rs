@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::document::{PolicyDocument, Rule};
+use super::grants::Grants;
 use super::scope::Scope;
-use crate::model::{Digest, HashKind, Revision};
+use super::tables::Tables;
+use crate::model::{Digest, HashKind, Revision, TableName};
 use crate::plugin::{Plugin, Registry};
 
 /// A rule as a revision keeps it: with the digest its plugin's name stood for when the revision was made.
@@ -28,6 +30,8 @@ pub struct ActiveRule {
     pub config: Arc<str>,
     /// `sha256:` and the digest of that configuration.
     pub config_digest: String,
+    /// What it may reach beyond the bundle.
+    pub grants: Grants,
     pub(super) scope: Scope,
 }
 
@@ -44,7 +48,11 @@ pub struct Snapshot {
 impl Snapshot {
     /// Checks a document whole: that its plugins are there, that each configuration passes the plugin's schema and its
     /// own `check-config`, that limits and scopes make sense. The error lists every mistake.
-    pub(super) async fn check(document: &PolicyDocument, registry: &Registry) -> Result<Self, Vec<String>> {
+    pub(super) async fn check(
+        document: &PolicyDocument,
+        registry: &Registry,
+        tables: &Tables,
+    ) -> Result<Self, Vec<String>> {
         let mut mistakes = document.mistakes();
         let mut rules = Vec::new();
         for rule in &document.rules {
@@ -66,6 +74,7 @@ impl Snapshot {
             mistakes.extend(rule_mistakes.into_iter().map(|mistake| format!("rule {:?}: {mistake}", rule.name)));
             rules.extend(active);
         }
+        mistakes.extend(ungrantable(document, tables).await);
         if mistakes.is_empty() { Ok(Self { revision: None, rules }) } else { Err(mistakes) }
     }
 
@@ -100,6 +109,11 @@ impl Snapshot {
         }
     }
 
+    /// The tables that its rules are granted.
+    pub(super) fn tables(&self) -> Vec<TableName> {
+        self.rules.iter().flat_map(|active| active.grants.tables.iter().cloned()).collect()
+    }
+
     /// The digests of its plugins.
     pub(super) fn digests(&self) -> Vec<String> {
         self.rules.iter().map(|active| active.plugin.info().digest.clone()).collect()
@@ -111,6 +125,7 @@ impl ActiveRule {
         let config = rule.config.to_string();
         Ok(Self {
             config_digest: Digest::of(HashKind::Sha256, config.as_bytes()).to_string(),
+            grants: Grants::parse(&rule.grants).map_err(|mistakes| anyhow::anyhow!(mistakes.join("; ")))?,
             scope: Scope::new(&rule.when)?,
             config: Arc::from(config),
             rule,
@@ -119,11 +134,34 @@ impl ActiveRule {
     }
 }
 
+/// The tables that rules are granted and that are not there.
+async fn ungrantable(document: &PolicyDocument, tables: &Tables) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    for rule in &document.rules {
+        for name in Grants::parse(&rule.grants).unwrap_or_default().tables {
+            let known = match tables.has(&name).await {
+                Ok(true) => continue,
+                Ok(false) => tables.names().await,
+                Err(error) => Err(error),
+            };
+            let what = match known {
+                Ok(known) => {
+                    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                    format!("there is no table {name}; known are: {known}; `sluice table put {name} FILE` loads one")
+                }
+                Err(error) => format!("the table {name} cannot be looked for: {error}"),
+            };
+            mistakes.push(format!("rule {:?}: grants.tables: {what}", rule.name));
+        }
+    }
+    mistakes
+}
+
 async fn activate(rule: Rule, plugin: Arc<Plugin>) -> (Vec<String>, Option<ActiveRule>) {
     let mistakes = config_mistakes(&plugin, &rule.config).await;
     match ActiveRule::new(rule, plugin) {
         Ok(active) => (mistakes, Some(active)),
-        // A glob that is none, which the document's own check names already.
+        // A glob or a grant that is none, which the document's own check names already.
         Err(_) => (mistakes, None),
     }
 }

@@ -7,7 +7,8 @@ import { Bundle } from "../bundle.js";
 import { parse, published } from "../config.js";
 import { BadConfig, explain } from "../failure.js";
 import { quoted } from "../report.js";
-import { bundle, checkConfig, plan, validate } from "../testing.js";
+import * as tables from "../tables.js";
+import { bundle, checkConfig, grantTables, plan, validate } from "../testing.js";
 
 const rule = {
   config: { properties: { most: { type: "integer", minimum: 0, description: "Files." } }, required: ["most"] },
@@ -124,6 +125,15 @@ test("an error is told with its type, its message and its line", () => {
   }
   assert.match(said, /^TypeError: /);
   assert.equal(explain("a text"), 'it threw "a text"');
+});
+
+test("tables are read when they are granted", () => {
+  assert.throws(() => tables.row("projects", "1234a"), /not granted the table projects/);
+  grantTables({ projects: [{ id: "1234a", pi: "ada" }, { id: "99b", pi: "bea" }] });
+  assert.deepEqual(tables.row("projects", "99b"), { id: "99b", pi: "bea" });
+  assert.equal(tables.row("projects", "ghost"), null);
+  assert.deepEqual([...tables.rows("projects")].map((row) => row.pi), ["ada", "bea"]);
+  assert.throws(() => tables.info("others"), tables.NotGranted);
 });
 
 test("a value from outside cannot disturb a message", () => {

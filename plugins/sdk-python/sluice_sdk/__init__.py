@@ -16,6 +16,7 @@
 Import everything at the top of the module: a component has no file system, so nothing can be imported in a call.
 """
 
+from . import tables
 from .bundle import Bundle, File, FileInfo, KeyValue
 from .config import Mistakes
 from .failure import BadConfig, Unavailable
@@ -42,6 +43,7 @@ __all__ = [
     "info",
     "mover",
     "quoted",
+    "tables",
     "validator",
     "warn",
 ]

@@ -1,7 +1,7 @@
 """A rule as the component that the gate calls. Only `sluice plugin build` imports this module."""
 
 import json
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 # Imported here because nothing can be imported in a call; rules may want them as well.
 import encodings.ascii  # noqa: F401
@@ -13,8 +13,9 @@ import encodings.utf_8_sig  # noqa: F401
 from componentize_py_types import Err
 from wit_world.exports import plugin as plugin_types
 from wit_world.imports import bundles, host, types
+from wit_world.imports import tables as wit_tables
 
-from . import call, log
+from . import call, log, tables
 from .bundle import FileInfo, KeyValue
 from .failure import BadConfig, Unavailable, explain
 from .report import Finding
@@ -38,6 +39,30 @@ class Contents:
 
     def close(self) -> None:
         self._file.__exit__(None, None, None)
+
+
+class Tables:
+    """The tables that the gate has granted."""
+
+    def info(self, table: str) -> tables.TableInfo:
+        info = _asked(table, wit_tables.info, table)
+        return tables.TableInfo(info.digest, info.columns, info.row_count)
+
+    def row(self, table: str, key: str) -> Optional[Dict[str, str]]:
+        row = _asked(table, wit_tables.row, table, key)
+        return None if row is None else {pair.key: pair.value for pair in row}
+
+    def rows(self, table: str, start: int, count: int) -> List[List[str]]:
+        return _asked(table, wit_tables.rows, table, start, count)
+
+
+def _asked(table: str, ask: Any, *arguments: Any) -> Any:
+    try:
+        return ask(*arguments)
+    except Err as error:
+        if isinstance(error.value, wit_tables.TableError_NotGranted):
+            raise tables.not_granted(table) from None
+        raise Unavailable(str(error.value.value)) from None
 
 
 class Backing:
@@ -107,7 +132,7 @@ def _finding(finding: Finding) -> types.Finding:
 
 def _failure(error: Exception) -> Err:
     """Any exception of a rule, as the failure that it is."""
-    if isinstance(error, BadConfig):
+    if isinstance(error, (BadConfig, tables.NotGranted)):
         return Err(types.Failure_BadConfig(str(error)))
     # A file that can no longer be read is no fault of the bundle.
     if isinstance(error, (Unavailable, OSError)):
@@ -116,6 +141,7 @@ def _failure(error: Exception) -> Err:
 
 
 def _start() -> None:
+    tables.source = Tables()
     log.sink = lambda level, message: host.log(LEVELS[level], message)
 
 

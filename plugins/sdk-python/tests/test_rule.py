@@ -5,10 +5,22 @@ import unittest
 from dataclasses import dataclass
 from typing import Iterator, List, Tuple
 
-from sluice_sdk import BadConfig, Bundle, FileInfo, Location, Placement, Report, Severity, mover, quoted, validator
+from sluice_sdk import (
+    BadConfig,
+    Bundle,
+    FileInfo,
+    Location,
+    Placement,
+    Report,
+    Severity,
+    mover,
+    quoted,
+    tables,
+    validator,
+)
 from sluice_sdk.bundle import Bundle as BundleType
 from sluice_sdk.failure import explain
-from sluice_sdk.testing import bundle, check_config, plan, validate
+from sluice_sdk.testing import bundle, check_config, grant_tables, plan, validate
 
 
 @dataclass
@@ -104,6 +116,17 @@ class RuleTest(unittest.TestCase):
         except ValueError as error:
             said = explain(error)
         self.assertRegex(said, r"^ValueError: invalid literal .* \(test_rule\.py, line \d+, in test_an_exception")
+
+    def test_tables_are_read_when_they_are_granted(self) -> None:
+        with self.assertRaisesRegex(tables.NotGranted, "not granted the table projects"):
+            tables.row("projects", "1234a")
+        grant_tables(projects=[{"id": "1234a", "pi": "ada"}, {"id": "99b", "pi": "bea"}])
+        self.addCleanup(grant_tables)
+        self.assertEqual(tables.row("projects", "99b"), {"id": "99b", "pi": "bea"})
+        self.assertIsNone(tables.row("projects", "ghost"))
+        self.assertEqual([row["pi"] for row in tables.rows("projects")], ["ada", "bea"])
+        with self.assertRaises(tables.NotGranted):
+            tables.info("others")
 
     def test_a_value_from_outside_cannot_disturb_a_message(self) -> None:
         self.assertEqual(quoted('a"b\n'), '"a\\"b\\n"')

@@ -16,6 +16,7 @@ pub mod plugin {
                 import sluice:plugin/types@1.0.0;
                 import sluice:plugin/bundles@1.0.0;
                 import sluice:plugin/host@1.0.0;
+                import sluice:plugin/tables@1.0.0;
                 export sluice:plugin/plugin@1.0.0;
             }
         ",

@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use crate::bundle::Backing;
 use crate::file::Contents;
+use crate::tables::source;
 use crate::{
     Bundle, Decision, Failure, FileInfo, Finding, Identity, Info, JobKind, KeyValue, Mover, Rule, TransactionField,
     Validator, call,
@@ -63,6 +64,19 @@ pub fn validate<V: Validator>(config_json: &str, bundle: &TestBundle) -> Result<
 /// The rule could not decide, for instance because its configuration cannot be used.
 pub fn plan<M: Mover>(config_json: &str, bundle: &TestBundle) -> Result<Decision, Failure> {
     call::plan::<M>(config_json, &bundle.bundle())
+}
+
+/// Grants rules a table, for the rest of the test, or of its thread. The first column holds the keys.
+///
+/// # Panics
+///
+/// If a row has not as many cells as there are columns.
+pub fn table(name: &str, columns: &[&str], rows: &[&[&str]]) {
+    let owned = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+    assert!(rows.iter().all(|row| row.len() == columns.len()), "every row has a cell for each column");
+    let rows = rows.iter().map(|row| owned(row)).collect();
+    let table = source::Table { columns: owned(columns), rows };
+    source::TABLES.with_borrow_mut(|tables| tables.insert(name.to_owned(), table));
 }
 
 /// Makes a bundle from a metadata document.

@@ -11,7 +11,7 @@ use super::trial::{self, Sample, Verdict};
 use crate::cli::print::{self, Cell, Printer, Table};
 use crate::cli::{Exit, Failure};
 use crate::config::Surroundings;
-use crate::plugin::Limits;
+use crate::plugin::{Granted, Limits};
 
 /// Calls before the counted ones, which find caches and pools as cold as a gate never does.
 const WARM_UP: usize = 5;
@@ -82,7 +82,7 @@ impl Bench {
         let (mut instantiate, mut call, mut whole) = (Vec::new(), Vec::new(), Vec::new());
         let mut memory = 0;
         for run in 0..WARM_UP + runs {
-            let judged = trial::judge(plugin, &sample, config.clone(), Limits::default()).await;
+            let judged = trial::judge(plugin, &sample, config.clone(), Granted::default(), Limits::default()).await;
             if let Verdict { failure: Some(failure), .. } = judged.verdict {
                 let message = format!("the plugin failed ({}): {}", failure.kind.name(), failure.message);
                 return Err(Failure::new(Exit::Failed, message));

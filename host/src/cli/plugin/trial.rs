@@ -14,8 +14,11 @@ use serde_json::Value;
 use super::scratch::{self, Scratch};
 use crate::cli::{Exit, Failure};
 use crate::config::Surroundings;
-use crate::model::{self, BundlePath, Document, FileId, Finding, JobId, JobKind, Outcome, Severity, Timestamp};
-use crate::plugin::{Bundle, CallResult, Contents, Limits, Plan, Plugin, PluginKind, Sandbox};
+use crate::model::{
+    self, BundlePath, Document, FileId, Finding, JobId, JobKind, Outcome, Severity, Table, TableFormat, TableName,
+    Timestamp,
+};
+use crate::plugin::{Bundle, CallResult, Contents, Granted, Limits, Plan, Plugin, PluginKind, Sandbox};
 use crate::policy::config_mistakes;
 use crate::spool::{Fault, MemberLimits, Spool};
 
@@ -87,6 +90,28 @@ pub(super) async fn check_config(plugin: &Arc<Plugin>, config: &Value) -> Result
         Exit::Usage,
         format!("{name} refuses the configuration; say another with --config\n  {}", mistakes.join("\n  ")),
     ))
+}
+
+/// The tables of `--table NAME=FILE`, granted.
+pub(super) fn granted(tables: &[String], surroundings: &Surroundings) -> Result<Granted, Failure> {
+    let mut granted = Granted::default();
+    for given in tables {
+        let named = given.split_once('=').and_then(|(name, file)| Some((name.parse::<TableName>().ok()?, file)));
+        let Some((name, file)) = named else {
+            let why = format!("--table {given} is none: give NAME=FILE, such as projects=projects.csv");
+            return Err(Failure::new(Exit::Usage, why));
+        };
+        let path = surroundings.folder.join(file);
+        let bytes = std::fs::read(&path)
+            .map_err(|error| Failure::file(format!("the table {} cannot be read", path.display()), &error))?;
+        let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let format = if json { TableFormat::Json } else { TableFormat::Csv };
+        let table = Table::parse(&bytes, format, None).map_err(|mistakes| {
+            Failure::new(Exit::Usage, format!("{} is no table\n  {}", path.display(), mistakes.join("\n  ")))
+        })?;
+        granted.tables.insert(name.into(), Arc::new(table));
+    }
+    Ok(granted)
 }
 
 /// What a sample's `job.json` may say of its job.
@@ -213,14 +238,20 @@ pub(super) struct Judged {
 }
 
 /// Has a plugin judge a sample.
-pub(super) async fn judge(plugin: &Arc<Plugin>, sample: &Sample, config: Arc<str>, limits: Limits) -> Judged {
+pub(super) async fn judge(
+    plugin: &Arc<Plugin>,
+    sample: &Sample,
+    config: Arc<str>,
+    granted: Granted,
+    limits: Limits,
+) -> Judged {
     match plugin.info().kind {
-        PluginKind::Validator => judged(plugin.validate(&sample.bundle, config, limits).await, |findings| {
+        PluginKind::Validator => judged(plugin.validate(&sample.bundle, config, granted, limits).await, |findings| {
             let rejects = findings.iter().any(|finding| finding.severity == Severity::Error);
             let outcome = if rejects { Outcome::Rejected } else { Outcome::Passed };
             Verdict { outcome, findings, places: None, failure: None }
         }),
-        PluginKind::Mover => judged(plugin.plan(&sample.bundle, config, limits).await, |plan| match plan {
+        PluginKind::Mover => judged(plugin.plan(&sample.bundle, config, granted, limits).await, |plan| match plan {
             Plan::Refuse(findings) => Verdict { outcome: Outcome::Rejected, findings, places: None, failure: None },
             Plan::Place(places) => {
                 let rows = sample.bundle.document.files();

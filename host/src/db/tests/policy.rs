@@ -17,7 +17,7 @@ fn record(name: &str, digest: &str, second: i64) -> PluginRecord {
 }
 
 fn revision<'a>(rules: &'a str, author: &'a str) -> NewRevision<'a> {
-    NewRevision { rules, plugins: &[], message: "why", author, origin: "test", created: at(1) }
+    NewRevision { rules, plugins: &[], tables: &[], message: "why", author, origin: "test", created: at(1) }
 }
 
 on_both! {

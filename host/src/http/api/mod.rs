@@ -5,6 +5,7 @@ pub(super) mod jobs;
 pub(super) mod plugins;
 pub(super) mod policy;
 pub(super) mod replay;
+pub(super) mod tables;
 pub(super) mod tokens;
 pub(super) mod uploads;
 pub(super) mod validate;

@@ -1,5 +1,6 @@
 //! `/api/validate`: what the rules would say of a bundle, from its metadata document alone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,7 +16,7 @@ use super::super::caller::Caller;
 use super::super::problem::Problem;
 use crate::model::{Document, FileId, JobKind, Timestamp};
 use crate::plugin::{Bundle, NoContents};
-use crate::policy::review;
+use crate::policy::{PolicyError, review};
 
 /// What kind of job it would be; an upload where nothing is said.
 #[derive(Debug, Deserialize)]
@@ -51,6 +52,8 @@ pub(in crate::http) async fn validate(
     let ids = (1..).take(document.files().len()).map(FileId::new).collect();
     let (received, contents) = (Timestamp::now(), Arc::new(NoContents));
     let bundle = Bundle::new(None, kind, user, received, Arc::new(document), ids, contents);
-    let review = review(&site.policy.active(), &Arc::new(bundle), Vec::new()).await;
+    let snapshot = site.policy.active();
+    let tables = site.policy.tables().pin(&snapshot, &BTreeMap::new()).await.map_err(PolicyError::from)?;
+    let review = review(&snapshot, &tables, &Arc::new(bundle), Vec::new()).await;
     Ok(Json(review.report).into_response())
 }

@@ -1,6 +1,6 @@
 //! `Policy Validation`: every rule in scope judges the bundle.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use super::{Placing, Run, StepError};
 use crate::ingest::contents;
 use crate::model::{Document, Finding, Location, Mode, Outcome, RuleReport, Severity, Timestamp};
 use crate::plugin::Bundle;
-use crate::policy::{Review, Verdict, review};
+use crate::policy::{PinError, Review, Verdict, review};
 use crate::seams::policy::{Judgement, PolicyService};
 use crate::spool::Manifest;
 
@@ -38,7 +38,13 @@ impl Run<'_> {
         let own = unlisted(&self.manifest, &loaded.document);
         // The job keeps this snapshot, whatever becomes active meanwhile.
         let snapshot = pipeline.policy.active();
-        let mut review = review(&snapshot, &bundle, own).await;
+        // So it does with the tables: all of its rules read one version.
+        let tables = pipeline.policy.tables().pin(&snapshot, &BTreeMap::new()).await;
+        let tables = tables.map_err(|error| match error {
+            PinError::Db(error) => error.into(),
+            gone @ PinError::Gone { .. } => StepError::Temporary(gone.to_string()),
+        })?;
+        let mut review = review(&snapshot, &tables, &bundle, own).await;
         if let (Verdict::Accepted(_), Some(service)) = (&review.verdict, &pipeline.policy_service) {
             self.ask_service(service, &bundle, &mut review).await?;
         }
@@ -75,6 +81,7 @@ impl Run<'_> {
             failure: None,
             findings: Vec::new(),
             duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            tables: BTreeMap::new(),
         };
         if let Judgement::Rejected(why) = judgement {
             entry.outcome = Outcome::Rejected;

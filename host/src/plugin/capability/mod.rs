@@ -2,3 +2,4 @@
 
 pub(super) mod bundles;
 mod host;
+mod tables;

@@ -33,6 +33,56 @@ macro_rules! languages {
 
 languages! { rust, python, javascript }
 
+// The same in Rust is the tests' own guest: see `capabilities`.
+#[test]
+fn a_rule_in_python_reads_the_tables_it_is_granted() {
+    let rule = r#"
+from sluice_sdk import Bundle, Report, tables, validator
+
+@validator
+def projects(bundle: Bundle, report: Report) -> None:
+    project = tables.row("projects", bundle.project or "")
+    report.info("row", repr(project))
+    report.info("ghost", repr(tables.row("projects", "ghost")))
+    report.info("rows", " ".join(row["pi"] for row in tables.rows("projects")))
+"#;
+    granted_tables_are_read("python", "rule.py", rule, ["{'id': '1234a', 'pi': 'Ada'}", "None"]);
+}
+
+#[test]
+fn a_rule_in_javascript_reads_the_tables_it_is_granted() {
+    let rule = r#"
+import { tables } from "./sluice-sdk/index.js";
+
+export function validate(bundle, report) {
+  report.info("row", JSON.stringify(tables.row("projects", bundle.project)));
+  report.info("ghost", String(tables.row("projects", "ghost")));
+  report.info("rows", [...tables.rows("projects")].map((row) => row.pi).join(" "));
+}
+"#;
+    granted_tables_are_read("javascript", "rule.js", rule, [r#"{"id":"1234a","pi":"Ada"}"#, "null"]);
+}
+
+fn granted_tables_are_read(lang: &str, file: &str, rule: &str, [row, none]: [&str; 2]) {
+    if !has_tools(lang) {
+        return;
+    }
+    let folder = project(&format!("granted-{lang}"), lang, "validator", |folder| {
+        std::fs::write(folder.join(file), rule).expect("the rule");
+        std::fs::write(folder.join("examples/config.json"), "{}").expect("a configuration");
+        std::fs::write(folder.join("projects.csv"), "id,pi\n1234a,Ada\n99b,Bea\n").expect("a table");
+    });
+    let test = ["plugin", "test", "--bundle", "examples/pass", "--config", "{}", "--json"];
+    let said = sluice(&folder, &[&test[..], &["--table", "projects=projects.csv"]].concat()).json();
+    let findings = said["examples"][0]["findings"].as_array().unwrap_or_else(|| panic!("no findings in {said}"));
+    let messages: Vec<_> = findings.iter().filter_map(|finding| finding["message"].as_str()).collect();
+    assert_eq!(messages, [row, none, "Ada Bea"], "{said}");
+    let said = sluice(&folder, &test).json();
+    let failure = &said["examples"][0]["failure"];
+    assert_eq!(failure["kind"], "config", "{said}");
+    assert!(failure["message"].as_str().is_some_and(|why| why.contains("not granted the table projects")), "{said}");
+}
+
 async fn rule_judges_uploads(lang: &str) {
     if !has_tools(lang) {
         return;

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sluice_sdk::{Bundle, Failure, File, log};
+use sluice_sdk::{Bundle, Failure, File, Report, log, tables};
 
 const MIB: usize = 1 << 20;
 
@@ -65,6 +65,24 @@ pub(crate) fn log_for_ever() -> ! {
 
 pub(crate) fn long_text(mib: Option<usize>) -> String {
     "x".repeat(mib.unwrap_or(64) * MIB)
+}
+
+pub(crate) fn look_up(table: &str, bundle: &Bundle<'_>, report: &mut Report) {
+    let project = bundle.project().unwrap_or_default();
+    match tables::row(table, project) {
+        Ok(Some(row)) => {
+            let cells: Vec<_> = row.iter().map(|(column, cell)| format!("{column}={cell}")).collect();
+            report.info("row", cells.join(","));
+            let rows = tables::rows(table).map_or(0, Iterator::count);
+            report.info("rows", rows.to_string());
+        }
+        Ok(None) => {
+            report.error("no-row", format!("{table} has no {project}"));
+        }
+        Err(error) => {
+            report.info("refused", error.to_string());
+        }
+    }
 }
 
 pub(crate) fn times_before() -> u64 {

@@ -59,6 +59,10 @@ pub enum Deed {
     /// Return one finding whose message has 64 MiB, or `amount`.
     FindingSize,
 
+    /// Reject a bundle whose project has no row in the table named by `note`; with one, give the row as a finding of
+    /// severity info, and how many rows all pages together have.
+    Table,
+
     /// Panic, with a message that must reach the log.
     Panic,
     /// Trap without a word.
@@ -135,6 +139,8 @@ impl Validator for Hostile {
             Deed::FindingSize => {
                 report.info("long", deeds::long_text(self.0.amount));
             }
+
+            Deed::Table => deeds::look_up(self.0.note.as_deref().unwrap_or_default(), bundle, report),
 
             Deed::Panic => panic!("panicked, as asked"),
             Deed::Trap => std::process::abort(),

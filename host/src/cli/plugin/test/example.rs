@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use crate::cli::plugin::trial::{self, Sample};
 use crate::cli::{Exit, Failure};
 use crate::config::Surroundings;
-use crate::plugin::{Limits, Plugin};
+use crate::plugin::{Granted, Limits, Plugin};
 
 const CONFIG: &str = "config.json";
 const FINDINGS: &str = "findings.json";
@@ -71,6 +71,7 @@ impl Example {
         &self,
         plugin: &Arc<Plugin>,
         config: Option<&Value>,
+        granted: &Granted,
         limits: Limits,
         update: bool,
         surroundings: &Surroundings,
@@ -80,7 +81,7 @@ impl Example {
         let config = trial::check_config(plugin, &config)
             .await
             .map_err(|failure| Failure { message: format!("{}: {}", self.name, failure.message), ..failure })?;
-        let judged = trial::judge(plugin, &sample, config, limits).await;
+        let judged = trial::judge(plugin, &sample, config, granted.clone(), limits).await;
         let path = self.path.join(FINDINGS);
         if update && self.path.is_dir() {
             Expected::of(&judged.verdict).write(&path)?;

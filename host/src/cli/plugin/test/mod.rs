@@ -35,6 +35,9 @@ pub(in crate::cli) struct Test {
     /// The configuration instead of the examples' own: a file, or JSON itself
     #[arg(long, value_name = "FILE|JSON")]
     config: Option<OsString>,
+    /// Grant it a table; CSV, or JSON where the file ends so; the keys are in the first column; repeatable
+    #[arg(long, value_name = "NAME=FILE")]
+    table: Vec<String>,
     /// Write what the plugin says now as what is expected
     #[arg(long)]
     update: bool,
@@ -104,9 +107,11 @@ impl Test {
     ) -> Result<Exit, Failure> {
         let plugin = trial::load(component, surroundings).await?.plugin;
         let config = self.config.as_ref().map(|given| trial::read_config(given, surroundings)).transpose()?;
+        let granted = trial::granted(&self.table, surroundings)?;
         let mut outcomes = Vec::new();
         for example in examples {
-            let outcome = example.run(&plugin, config.as_ref(), self.limits(), self.update, surroundings).await?;
+            let outcome =
+                example.run(&plugin, config.as_ref(), &granted, self.limits(), self.update, surroundings).await?;
             outcome.remarks.iter().for_each(|remark| printer.remark(remark));
             if !printer.json {
                 outcome.print(printer)?;
