@@ -76,6 +76,7 @@ keys! {
     CACHE = "sandbox.cache", "SLUICE_SANDBOX_CACHE";
     COMPILE_TIME = "sandbox.compile_time", "SLUICE_SANDBOX_COMPILE_TIME";
     COMPILE_MEMORY = "sandbox.compile_memory", "SLUICE_SANDBOX_COMPILE_MEMORY";
+    METRICS_LISTEN = "metrics.listen", "SLUICE_METRICS_LISTEN";
     LOG = "log.filter", "SLUICE_LOG", flag "--log", or "log";
     LOG_JSON = "log.json", "SLUICE_LOG_JSON";
 }

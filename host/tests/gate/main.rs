@@ -8,6 +8,7 @@ mod authoring;
 mod bundle;
 mod contract;
 mod durability;
+mod operations;
 mod pacifica;
 mod plugins;
 mod postgres;
