@@ -3,12 +3,13 @@
 LISTEN ?= 127.0.0.1:8066
 DATA ?= ./data
 ARGS ?=
+ONLY ?=
 PROFILE ?= release
 
 # Scripts and tests look for what is built here, whatever the machine's own cargo configuration says.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: help build run plugins test soak lint fmt doc clean
+.PHONY: help build run plugins test soak bench lint fmt doc clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ test: ## Run all tests
 
 soak: ## Run what takes minutes: swaps under load, memory, a bundle of 4 GiB
 	@scripts/soak
+
+bench: build ## Measure, and write the figures to bench/results; also ONLY=small
+	@cargo bench --locked --bench gate -- $(ONLY)
 
 lint: ## Check format, lints, documentation, dependencies and scripts
 	@scripts/lint

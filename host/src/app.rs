@@ -16,6 +16,7 @@ use crate::config::{DatabaseUrl, QueueUrl, SandboxSettings, Settings};
 use crate::db::Db;
 use crate::http::{self, Site};
 use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper, Uploads};
+use crate::measures::{self, Measures};
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::plugin::{Compiler, Registry, Sandbox};
 use crate::policy::{PolicyBook, Watch};
@@ -85,6 +86,14 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         announce(&format!("listening on http://{address}"));
     } else {
         announce("working");
+    }
+    if let Some(listen) = settings.metrics_listen {
+        let listener = TcpListener::bind(listen).await;
+        let listener = listener.with_context(|| format!("cannot listen on {listen}; metrics.listen names another"))?;
+        tracing::info!(address = %listener.local_addr()?, "metrics are served");
+        let router = http::operations(parts.site(&settings));
+        let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
+        tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
     }
 
     stop.cancelled().await;
@@ -160,6 +169,7 @@ struct Parts {
     seams: Seams,
     queue: Queue,
     policy: Arc<PolicyBook>,
+    measures: Measures,
     sources: Arc<Sources>,
     receiving: Arc<Held>,
     running: Arc<Held>,
@@ -186,6 +196,7 @@ impl Parts {
             .with_context(|| format!("the folder of uploads in {} cannot be made", folder.display()))?;
         let seams = seams::open(settings, &db)?;
         let queue = Queue::open(&settings.queue).await?;
+        let measures = measures::install().context("nothing can be counted")?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = format!("{host}/{}/{:08x}", std::process::id(), rand::random::<u32>());
         let program = std::env::current_exe().context("this program's own file cannot be found")?;
@@ -216,6 +227,7 @@ impl Parts {
             seams,
             queue,
             policy,
+            measures,
             sources: Arc::new(sources),
             receiving: Arc::default(),
             running: Arc::default(),
@@ -277,6 +289,7 @@ impl Parts {
                 sources: self.sources.clone(),
                 policy: self.policy.clone(),
             },
+            measures: self.measures.clone(),
             settings: Arc::new(settings.http.clone()),
             max_document: settings.spool.max_metadata,
             uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),

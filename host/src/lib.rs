@@ -26,6 +26,7 @@
 //! | [`seams`] | archive, metadata store, ids: what a site can exchange |
 //! | [`spool`] | bundles on disk until the archive has them |
 //! | [`db`] | jobs, leases, places, metadata, revisions; the only SQL |
+//! | [`measures`] | what is counted, for Prometheus |
 //! | [`config`] | settings from flags, environment and file |
 //! | [`model`] | the words: jobs, tasks, documents, digests, reports |
 
@@ -37,6 +38,7 @@ pub mod config;
 pub mod db;
 pub mod http;
 pub mod ingest;
+pub mod measures;
 pub mod model;
 pub mod plugin;
 pub mod policy;

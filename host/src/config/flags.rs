@@ -33,9 +33,6 @@ pub struct Flags {
     /// Take plugins, NAME.wasm, from this folder; repeatable [env: SLUICE_PLUGINS, with : between]
     #[arg(long, value_name = "DIR", global = true)]
     pub plugins: Vec<OsString>,
-    /// While rules are written: run what is saved here as NAME.wasm on the next job [env: SLUICE_WATCH]
-    #[arg(long, value_name = "DIR", global = true)]
-    pub watch: Option<OsString>,
     /// Let moves take files from below this folder; repeatable [env: SLUICE_MOVE_ROOT, with : between] [default:
     /// DATA/incoming]
     #[arg(long, value_name = "DIR", global = true)]
@@ -62,7 +59,6 @@ impl Flags {
             one(&keys::ARCHIVE, &self.archive),
             one(&keys::POLICY, &self.policy),
             many(&keys::PLUGINS, &self.plugins),
-            one(&keys::WATCH, &self.watch),
             many(&keys::MOVE_ROOT, &self.move_root),
             many(&keys::TRUSTED_PROXY, &self.trusted_proxy),
             one(&keys::LOG, &self.log),

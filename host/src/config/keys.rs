@@ -51,7 +51,7 @@ keys! {
     PLUGINS = "plugins", "SLUICE_PLUGINS", flag "--plugins";
     MOVE_ROOT = "move_root", "SLUICE_MOVE_ROOT", flag "--move-root", or "move_roots";
     TRUSTED_PROXY = "trusted_proxy", "SLUICE_TRUSTED_PROXY", flag "--trusted-proxy", or "trusted_proxies";
-    WATCH = "watch", "SLUICE_WATCH", flag "--watch";
+    WATCH = "watch", "SLUICE_WATCH";
     REQUIRE_TOKEN = "http.require_token", "SLUICE_HTTP_REQUIRE_TOKEN";
     PLUGIN_KEYS = "http.plugin_keys", "SLUICE_HTTP_PLUGIN_KEYS";
     USER_HEADER = "http.user_header", "SLUICE_HTTP_USER_HEADER";
@@ -76,6 +76,7 @@ keys! {
     CACHE = "sandbox.cache", "SLUICE_SANDBOX_CACHE";
     COMPILE_TIME = "sandbox.compile_time", "SLUICE_SANDBOX_COMPILE_TIME";
     COMPILE_MEMORY = "sandbox.compile_memory", "SLUICE_SANDBOX_COMPILE_MEMORY";
+    METRICS_LISTEN = "metrics.listen", "SLUICE_METRICS_LISTEN";
     LOG = "log.filter", "SLUICE_LOG", flag "--log", or "log";
     LOG_JSON = "log.json", "SLUICE_LOG_JSON";
 }

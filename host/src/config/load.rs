@@ -253,6 +253,7 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
             compile_time: sources.one(&keys::COMPILE_TIME, parse::duration).unwrap_or(Duration::from_secs(120)),
             compile_memory: sources.one(&keys::COMPILE_MEMORY, parse::size).unwrap_or(4 << 30),
         },
+        metrics_listen: sources.one(&keys::METRICS_LISTEN, parse::address),
         log: LogSettings {
             filter: sources.one(&keys::LOG, parse::log_filter).unwrap_or_else(|| "info".to_owned()),
             json: sources.one(&keys::LOG_JSON, parse::truth).unwrap_or(false),

@@ -66,6 +66,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// The sandbox.
     pub sandbox: SandboxSettings,
+    /// Where a process tells how it is, beside its calls; none for nowhere else.
+    pub metrics_listen: Option<SocketAddr>,
     /// What is logged.
     pub log: LogSettings,
 }

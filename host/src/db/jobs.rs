@@ -286,6 +286,12 @@ impl Db {
         rows.iter().map(|row| Ok((row.parse("stage")?, row.get("jobs")?))).collect()
     }
 
+    /// Since when the job waits that waits longest; none where none does.
+    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
+        let row = self.read().await?.row("SELECT MIN(due) AS due FROM jobs WHERE stage = 'waiting'", &[]).await?;
+        Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("due"))?.map(Timestamp::from_micros))
+    }
+
     /// How many jobs are in each stage. Counts them all: not for every second.
     pub async fn count_by_stage(&self) -> Result<Vec<(Stage, i64)>> {
         let mut counts = self.count_unfinished().await?;

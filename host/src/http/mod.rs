@@ -6,6 +6,7 @@ mod body;
 mod caller;
 mod legacy;
 mod legacy_error;
+mod metrics;
 mod problem;
 mod ready;
 mod serve;
@@ -22,6 +23,7 @@ pub use serve::serve;
 use crate::config::HttpSettings;
 use crate::db::Db;
 use crate::ingest::{Intake, Replay, Uploads};
+use crate::measures::Measures;
 use crate::policy::PolicyBook;
 use crate::seams::archive::Archive;
 
@@ -38,6 +40,8 @@ pub struct Site {
     pub policy: Arc<PolicyBook>,
     /// Judges again what was judged.
     pub replay: Replay,
+    /// What is counted.
+    pub measures: Measures,
     /// What is set.
     pub settings: Arc<HttpSettings>,
     /// The largest document of a move, in bytes.
@@ -52,6 +56,15 @@ pub struct Site {
 fn upload_in_parts() -> MethodRouter<Site> {
     use api::uploads::{delete, options, overridden, patch, show};
     head(show).patch(patch).delete(delete).post(overridden).options(options)
+}
+
+/// What tells how a process is, and nothing else: for a port of its own, which a worker has no other.
+pub fn operations(site: Site) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { StatusCode::NO_CONTENT }))
+        .route("/readyz", get(ready::ready))
+        .route("/metrics", get(metrics::show))
+        .with_state(site)
 }
 
 /// All calls.
@@ -108,7 +121,9 @@ pub fn router(site: Site) -> Router {
         .nest("/api", api)
         .route("/healthz", get(|| async { StatusCode::NO_CONTENT }))
         .route("/readyz", get(ready::ready))
+        .route("/metrics", get(metrics::show))
         .layer(middleware::from_fn_with_state(site.clone(), access::identify))
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn(metrics::count))
         .with_state(site)
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::Wake;
 use super::held::{Held, Hold};
 use crate::db::{Created, Db, DbError, IdMode, NewJob};
+use crate::measures;
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::seams::SeamError;
 use crate::seams::ids::Ids;
@@ -211,6 +212,7 @@ impl Intake {
                     return Err(error.into());
                 }
                 drop(hold);
+                measures::received(kind, bytes);
                 // Read before a worker is told, so that the client sees the job as it was acknowledged.
                 let received = self.db.get_job(job).await?.ok_or(DbError::LeaseLost(job))?;
                 self.wake.wake(job, kind).await;

@@ -9,6 +9,7 @@ use super::held::Held;
 use super::steps::{Run, StepError};
 use super::{Sources, Wake};
 use crate::db::{Claim, Db, DbError, Finish};
+use crate::measures;
 use crate::model::{JobId, JobKind, State, Task, Timestamp};
 use crate::policy::PolicyBook;
 use crate::seams::archive::Archive;
@@ -203,7 +204,12 @@ impl Run<'_> {
         let percent = if state == State::Ok { 100.0 } else { 0.0 };
         let (task, steps, revision) = (self.task(), self.steps(), self.revision());
         let end = Finish { state, task, percent, exception, steps, revision };
-        Ok(self.pipeline.db.finish(self.id(), self.epoch(), now, end).await?)
+        self.pipeline.db.finish(self.id(), self.epoch(), now, end).await?;
+        measures::ended(self.kind(), state, task);
+        for step in self.steps() {
+            measures::stepped(step.task, step.ended.unwrap_or(now).since(step.started));
+        }
+        Ok(())
     }
 }
 

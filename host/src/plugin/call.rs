@@ -15,6 +15,7 @@ use super::engine::TICK;
 use super::granted::Granted;
 use super::limits::{Breach, CROSSING_BYTES, FINDING_TEXT, FINDINGS, HANDLES, Limits};
 use super::store::{CallState, shortened};
+use crate::measures::GuestCall;
 use crate::model::{Failure, FailureKind, Finding, Location, Severity};
 
 /// Where one file goes.
@@ -159,6 +160,7 @@ impl Plugin {
         T: Send + 'static,
         F: AsyncFnOnce(&Entry, &mut Store<CallState>, &mut dyn FnMut() -> Lent) -> Result<T, Ended> + Send + 'static,
     {
+        let _counted = GuestCall::begin();
         let plugin = self.clone();
         let threads = &self.sandbox.inner.threads;
         threads.run(move || plugin.run(bundle, config, granted, limits, body)).await.unwrap_or_else(|| {

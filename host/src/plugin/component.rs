@@ -1,7 +1,7 @@
 //! A plugin: a component that has been checked, compiled and asked for its name.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
@@ -10,6 +10,7 @@ use super::bindings::mover::MoverPluginPre;
 use super::bindings::validator::ValidatorPluginPre;
 use super::engine::Sandbox;
 use super::store::CallState;
+use crate::measures;
 use crate::model::{Digest, HashKind};
 
 /// The largest component that is taken. A Python guest is about 20 MiB.
@@ -219,8 +220,16 @@ impl Sandbox {
     async fn compile(&self, digest: &str, wasm: Arc<[u8]>) -> Result<Component, LoadError> {
         let _turn = self.inner.compiling.acquire().await.map_err(|error| LoadError::Invalid(error.to_string()))?;
         if let Some(component) = self.cached(digest).await? {
+            measures::found_compiled();
             return Ok(component);
         }
+        let began = Instant::now();
+        let compiled = self.compile_anew(digest, wasm).await;
+        measures::compiled(began.elapsed());
+        compiled
+    }
+
+    async fn compile_anew(&self, digest: &str, wasm: Arc<[u8]>) -> Result<Component, LoadError> {
         if let Some(compiler) = &self.inner.compiler {
             let code = compiler.compile(wasm).await?;
             let (inner, digest) = (self.inner.clone(), digest.to_owned());

@@ -9,6 +9,7 @@ mod bundle;
 mod capabilities;
 mod contract;
 mod durability;
+mod operations;
 mod pacifica;
 mod plugins;
 mod postgres;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::{Placing, Run, StepError};
 use crate::ingest::contents;
+use crate::measures;
 use crate::model::{Document, Finding, Location, Mode, Outcome, RuleReport, Severity, Timestamp};
 use crate::plugin::Bundle;
 use crate::policy::{PinError, Review, Verdict, review};
@@ -49,6 +50,7 @@ impl Run<'_> {
             self.ask_service(service, &bundle, &mut review).await?;
         }
         pipeline.db.put_report(&review.report, self.epoch(), Timestamp::now()).await?;
+        measures::judged(&review.report);
         pipeline.policy.note_health(&snapshot, &review.report, Timestamp::now()).await;
         self.revision = Some(review.report.revision);
         self.placing = match review.verdict {

@@ -1,0 +1,34 @@
+//! What the gate does in a second, and what the machine could: `make bench`.
+//!
+//! Starts the optimised program, gives it the work that sites give it, and writes a table of medians to `bench/results/`,
+//! beside the last one. Next to a figure stands its limit, taken in the same run: a bare sync loop for commits, a plain
+//! copy and a plain hash for bytes. These machines are noisy: compare ratios, and medians of one run.
+//!
+//! `make bench ONLY=small` runs the workloads whose names begin so.
+
+mod bundle;
+mod machine;
+mod results;
+mod server;
+mod workloads;
+
+use std::process::ExitCode;
+
+use results::Results;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut results = Results::new(machine::describe());
+    match workloads::run(&only, &mut results).await.and_then(|()| results.finish()) {
+        Ok(path) => {
+            println!("\nwritten to {}", path.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the bench failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
