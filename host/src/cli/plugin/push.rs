@@ -39,10 +39,9 @@ pub(in crate::cli) async fn push(gate: &Gate, path: &Path, signature: Option<&Pa
     if let Some(signature) = signature.or(Some(beside.as_path()).filter(|beside| beside.is_file())) {
         request = request.header("sluice-signature", BASE64_STANDARD.encode(read(signature)?));
     }
-    let pushed = gate.json(request).await.map_err(|error| {
+    gate.json(request).await.map_err(|error| {
         let mut failure = Failure::from(error);
         failure.message = format!("{}: {}", path.display(), failure.message);
         failure
-    });
-    pushed
+    })
 }
