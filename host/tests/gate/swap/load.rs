@@ -31,10 +31,10 @@ async fn soak_a_minute_of_uploads_while_two_admins_swap_five_times_a_second() {
 #[ignore = "takes a minute or two; `make soak` runs it"]
 async fn soak_a_thousand_swaps_leave_memory_where_it_was() {
     let site = Site::start().await;
-    // What the first ones need once is no matter of how many there are.
+    // What the first ones need once is no matter of how many there are, and neither is what jobs need.
     Load { uploaders: 1, ..Load::of(&site, 200, Duration::ZERO) }.run().await;
     let before = site.serve().memory("VmRSS");
-    Load { uploaders: 1, ..Load::of(&site, 1_000, Duration::ZERO) }.run().await;
+    Load::of(&site, 1_000, Duration::ZERO).run().await;
     let after = site.serve().memory("VmRSS");
     println!("resident after 200 swaps: {} MiB, after 1,200: {} MiB", before >> 20, after >> 20);
     assert!(after <= before + before / 10, "from {} MiB to {} MiB", before >> 20, after >> 20);
@@ -65,7 +65,7 @@ impl<'a> Load<'a> {
             tokio::join!(self.swap(["clean", "reject"]), self.swap(["reject", "clean"]), uploads);
         made.extend(others);
         let jobs: Vec<u64> = jobs.into_iter().flatten().collect();
-        assert!(!jobs.is_empty());
+        assert!(self.uploaders == 0 || !jobs.is_empty());
         println!("{} jobs, {} changes of the policy", jobs.len(), made.len());
         for job in jobs {
             let state = self.site.wait(job).await;
