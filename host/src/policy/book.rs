@@ -112,7 +112,7 @@ impl PolicyBook {
             None => {
                 let base = latest.as_ref().map(|latest| latest.revision);
                 let origin = Origin { author: "the gate at its start".to_owned(), origin };
-                match record(&db, base, &snapshot, &message, &origin).await {
+                match record(&db, base, &snapshot, &rules, &message, &origin).await {
                     // Another node of the site starts at the same moment, with the same settings: its revision counts.
                     Err(PolicyError::Conflict { .. }) => {
                         let latest = db.latest_revision().await?.context("there is no revision")?;
@@ -192,7 +192,7 @@ impl PolicyBook {
             return self.publish(Snapshot { revision: Some(same.revision), ..snapshot });
         }
         let message = document.message.as_deref().unwrap_or_default();
-        let revision = record(&self.db, base, &snapshot, message, origin).await?;
+        let revision = record(&self.db, base, &snapshot, &rules, message, origin).await?;
         self.publish(Snapshot { revision: Some(revision), ..snapshot })
     }
 
@@ -212,7 +212,8 @@ impl PolicyBook {
         let snapshot = Snapshot::load(to, &old.rules, &self.registry).await;
         let snapshot = snapshot.with_context(|| format!("revision {to} cannot be taken up"))?;
         let message = message.map_or_else(|| format!("back to revision {to}"), str::to_owned);
-        let revision = record(&self.db, base, &snapshot, &message, origin).await?;
+        // It is kept as it was, digests and all.
+        let revision = record(&self.db, base, &snapshot, &old.rules, &message, origin).await?;
         self.publish(Snapshot { revision: Some(revision), ..snapshot })
     }
 
@@ -285,12 +286,12 @@ async fn record(
     db: &Db,
     base: Option<Revision>,
     snapshot: &Snapshot,
+    rules: &str,
     message: &str,
     origin: &Origin,
 ) -> Result<Revision, PolicyError> {
-    let rules = snapshot.kept().context("the rules cannot be written")?;
     let new = NewRevision {
-        rules: &rules,
+        rules,
         plugins: &snapshot.digests(),
         tables: &snapshot.tables(),
         message,
