@@ -304,16 +304,25 @@ impl Db {
 
     /// Those of the jobs that have not ended.
     pub async fn which_unfinished(&self, ids: &[JobId]) -> Result<Vec<JobId>> {
+        self.which(ids, "stage <> 'done'").await
+    }
+
+    /// Which of these jobs ended before their bundle was whole.
+    pub async fn which_never_received(&self, ids: &[JobId]) -> Result<Vec<JobId>> {
+        self.which(ids, "stage = 'done' AND received IS NULL").await
+    }
+
+    async fn which(&self, ids: &[JobId], condition: &str) -> Result<Vec<JobId>> {
         let mut session = self.read().await?;
-        let mut unfinished = Vec::new();
+        let mut which = Vec::new();
         for chunk in ids.chunks(1000) {
-            let sql = format!("SELECT id FROM jobs WHERE stage <> 'done' AND id IN ({})", numbers(1, chunk.len()));
+            let sql = format!("SELECT id FROM jobs WHERE {condition} AND id IN ({})", numbers(1, chunk.len()));
             let args: Vec<_> = chunk.iter().map(|id| Arg::from(*id)).collect();
             for row in session.rows(Statement::built(sql, false), &args).await? {
-                unfinished.push(JobId::new(row.get("id")?));
+                which.push(JobId::new(row.get("id")?));
             }
         }
-        Ok(unfinished)
+        Ok(which)
     }
 }
 

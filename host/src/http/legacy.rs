@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
@@ -14,7 +14,7 @@ use super::body::{DocumentBodyError, bounded, whole};
 use super::caller::Caller;
 use super::legacy_error::LegacyError;
 use crate::ingest::{Sender, Taken};
-use crate::model::{Job, JobId};
+use crate::model::{Job, JobId, Stage};
 
 /// A key is a name, not a document.
 const LONGEST_KEY: usize = 255;
@@ -77,7 +77,7 @@ pub(super) async fn upload(
             if !waits {
                 while let Some(Ok(_)) = body.next().await {}
             }
-            job
+            made_before(job)?
         }
     };
     Ok(Json(JobState::from(job)).into_response())
@@ -101,9 +101,24 @@ pub(super) async fn relocate(
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&document) {
         return Err(LegacyError::new(StatusCode::BAD_REQUEST, format!("Invalid JSON document: {error}")));
     }
-    let taken = site.intake.relocate(Sender { user: &user, key: key.as_deref() }, document).await?;
-    let (Taken::Now(job) | Taken::Before(job)) = taken;
+    let job = match site.intake.relocate(Sender { user: &user, key: key.as_deref() }, document).await? {
+        Taken::Now(job) => job,
+        Taken::Before(job) => made_before(job)?,
+    };
     Ok(Json(JobState::from(job)).into_response())
+}
+
+/// The job of an earlier request with the same key. One whose bundle is still on its way is no answer: the client would
+/// take it for a promise that nobody has made yet.
+fn made_before(job: Job) -> Result<Job, LegacyError> {
+    if job.stage != Stage::Receiving {
+        return Ok(job);
+    }
+    let message = format!(
+        "the request that came first with this Idempotency-Key is still being received, as job {}; send it again in a moment",
+        job.id
+    );
+    Err(LegacyError::new(StatusCode::CONFLICT, message).with(RETRY_AFTER, "1"))
 }
 
 fn allowed(who: &Who) -> Result<(), LegacyError> {

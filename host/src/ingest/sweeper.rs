@@ -115,9 +115,12 @@ impl Sweeper {
         let spool = pipeline.spool.clone();
         let there = tokio::task::spawn_blocking(move || spool.jobs()).await??;
         let unfinished: HashSet<JobId> = pipeline.db.which_unfinished(&there).await?.into_iter().collect();
+        let never: HashSet<JobId> = pipeline.db.which_never_received(&there).await?.into_iter().collect();
         for job in there.into_iter().filter(|job| !unfinished.contains(job)) {
             let done = pipeline.db.get_job(job).await?;
             let old = match &done {
+                // Not whole, or promised to nobody: there is nothing to try again. Whoever ended it died before this.
+                Some(_) if never.contains(&job) => true,
                 Some(job) if job.state == State::Failed => now.since(job.updated) >= self.keep_failed,
                 Some(job) => job.complete(),
                 None => false,

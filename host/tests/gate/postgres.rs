@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -80,8 +80,8 @@ async fn run(url: &str, statement: &str) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-/// A server of this process.
-struct Server {
+/// A server of this process, or of one test.
+pub(crate) struct Server {
     child: Child,
     port: u16,
     folder: TempDir,
@@ -99,61 +99,49 @@ impl Server {
         Some(server)
     }
 
-    fn start() -> Option<Self> {
-        let (Some(initdb), Some(postgres)) = (program("initdb"), program("postgres")) else {
+    /// Starts one; none where PostgreSQL is not installed, and then says so.
+    pub(crate) fn start() -> Option<Self> {
+        let (Some(initdb), Some(_)) = (program("initdb"), program("postgres")) else {
             eprintln!("\n**** SKIPPED: PostgreSQL is not installed; install it or set TEST_POSTGRES_URL ****\n");
             return None;
         };
         let folder = tempfile::Builder::new().prefix("sluice-postgres-").tempdir().expect("a temporary folder");
-        let data = folder.path().join("data");
         // PostgreSQL refuses to run as root.
-        let user = geteuid().is_root().then(unprivileged);
-        if let Some((uid, gid)) = user {
+        if geteuid().is_root() {
+            let (uid, gid) = unprivileged();
             std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).expect("a folder to give away");
         }
-        let log = File::create(folder.path().join("log")).expect("a log file");
-        let command = |program: &PathBuf| {
-            let mut command = Command::new(program);
-            command.current_dir(folder.path()).stdin(Stdio::null());
-            command.stdout(log.try_clone().expect("a file")).stderr(log.try_clone().expect("a file"));
-            if let Some((uid, gid)) = user {
-                command.uid(uid).gid(gid);
-            }
-            command
-        };
-        let made = command(&initdb)
+        let made = command(&initdb, folder.path())
             .args(["--username=postgres", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8", "-D"])
-            .arg(&data)
+            .arg(folder.path().join("data"))
             .status()
             .expect("initdb starts");
-        assert!(made.success(), "initdb: {}", std::fs::read_to_string(folder.path().join("log")).unwrap_or_default());
+        assert!(made.success(), "initdb: {}", log(folder.path()));
         for _ in 0..10 {
             let port = free_port();
-            let mut child = command(&postgres)
-                .arg("-D")
-                .arg(&data)
-                .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
-                .args(["-c", "fsync=off", "-c", "max_connections=200"])
-                .spawn()
-                .expect("postgres starts");
-            // It writes `ready` into its pid file when it takes connections, on its own port and no one else's.
-            let ready = until_blocking(PATIENCE, || match child.try_wait() {
-                Ok(Some(_)) => Some(false),
-                _ => {
-                    let lines = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
-                    (lines.lines().nth(7)?.trim() == "ready").then_some(true)
-                }
-            });
-            if ready == Some(true) {
+            if let Some(child) = serve(folder.path(), port) {
                 return Some(Self { child, port, folder });
             }
-            let _ = child.kill();
-            let _ = child.wait();
         }
-        panic!("postgres does not start: {}", std::fs::read_to_string(folder.path().join("log")).unwrap_or_default());
+        panic!("postgres does not start: {}", log(folder.path()));
     }
 
-    fn url(&self) -> String {
+    /// Ends it as a crash does, with nothing written down that was not yet (its "immediate shutdown").
+    pub(crate) fn crash(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            let _ = kill_process(pid, Signal::QUIT);
+        }
+        until_blocking(PATIENCE, || self.child.try_wait().ok().flatten()).expect("postgres ends");
+    }
+
+    /// Starts it again after a crash, where it was.
+    pub(crate) fn revive(&mut self) {
+        let again = until_blocking(PATIENCE, || serve(self.folder.path(), self.port));
+        self.child = again.unwrap_or_else(|| panic!("postgres does not start again: {}", log(self.folder.path())));
+    }
+
+    /// A database that it has from the beginning.
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 }
@@ -170,6 +158,50 @@ impl Drop for Server {
             let _ = self.child.wait();
         }
     }
+}
+
+/// A program of PostgreSQL's in a server's folder, as a user that it accepts.
+fn command(program: &Path, folder: &Path) -> Command {
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
+    let mut command = Command::new(program);
+    command.current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
+    if geteuid().is_root() {
+        let (uid, gid) = unprivileged();
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+fn log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
+/// Runs the server on a port and waits until it takes connections; none where it ends instead.
+fn serve(folder: &Path, port: u16) -> Option<Child> {
+    let data = folder.join("data");
+    // What an earlier one, which crashed, says of itself.
+    let _ = std::fs::remove_file(data.join("postmaster.pid"));
+    let mut child = command(&program("postgres")?, folder)
+        .arg("-D")
+        .arg(&data)
+        .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
+        .args(["-c", "fsync=off", "-c", "max_connections=200"])
+        .spawn()
+        .expect("postgres starts");
+    // It writes `ready` into its pid file when it takes connections, on its own port and no one else's.
+    let ready = until_blocking(PATIENCE, || match child.try_wait() {
+        Ok(Some(_)) => Some(false),
+        _ => {
+            let lines = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+            (lines.lines().nth(7)?.trim() == "ready").then_some(true)
+        }
+    });
+    if ready == Some(true) {
+        return Some(child);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
 }
 
 fn program(name: &str) -> Option<PathBuf> {

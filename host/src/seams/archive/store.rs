@@ -22,7 +22,7 @@ use object_store::{
     Attribute, Attributes, GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
     PutMultipartOptions, PutOptions,
 };
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _};
 use tokio::sync::Semaphore;
 use tokio_util::io::StreamReader;
 
@@ -35,6 +35,8 @@ const PART: u64 = 8 << 20;
 const MOST_PARTS: u64 = 9_000;
 /// Parts of one file that are under way at a time.
 const PARTS_AT_ONCE: usize = 2;
+/// Bytes that are held of each side while an object is compared with a file.
+const COMPARED: usize = 256 << 10;
 /// What an object says of the job that put it.
 const JOB: &str = "sluice-job";
 
@@ -106,7 +108,33 @@ impl StoreArchive {
         match self.look(&put.location).await? {
             None => Ok(false),
             Some((meta, job)) if job == Some(put.job) && meta.size == put.size => Ok(true),
+            // Some stores keep no such word, or write it down after the object and can be cut off in between. The place
+            // is reserved for this job, so what counts is whether these are its bytes.
+            Some((meta, None)) if meta.size == put.size && self.has_its_bytes(put).await? => Ok(true),
             Some(_) => Err(self.taken(put)),
+        }
+    }
+
+    /// Whether the object at a file's place is the file, byte by byte.
+    async fn has_its_bytes(&self, put: &Put) -> Result<bool, SeamError> {
+        let Some(file) = source::open(put).await? else { return Ok(false) };
+        let mut file = tokio::io::BufReader::with_capacity(COMPARED, tokio::fs::File::from_std(file));
+        let object = self.open(&put.location, put.size, 0..put.size).await?;
+        let mut object = tokio::io::BufReader::with_capacity(COMPARED, object);
+        loop {
+            let ours = file.fill_buf().await.map_err(|error| unreadable(put, &error))?;
+            let there = object.fill_buf().await.map_err(|error| {
+                SeamError::Unavailable(format!("{} breaks off while {} is read: {error}", self.name, put.location))
+            })?;
+            let length = ours.len().min(there.len());
+            if ours[..length] != there[..length] || (length == 0 && ours.len() != there.len()) {
+                return Ok(false);
+            }
+            if length == 0 {
+                return Ok(true);
+            }
+            file.consume(length);
+            object.consume(length);
         }
     }
 
@@ -150,10 +178,7 @@ impl StoreArchive {
             match limited.read_buf(&mut bytes).await {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) => {
-                    let path = put.incoming.path().display();
-                    return Err(SeamError::Unavailable(format!("{path} cannot be read: {error}")));
-                }
+                Err(error) => return Err(unreadable(put, &error)),
             }
         }
         Ok(bytes.freeze())
@@ -238,6 +263,10 @@ impl Drop for Upload {
 
 fn attributes(put: &Put) -> Attributes {
     Attributes::from_iter([(Attribute::Metadata(JOB.into()), put.job.to_string())])
+}
+
+fn unreadable(put: &Put, error: &std::io::Error) -> SeamError {
+    SeamError::Unavailable(format!("{} cannot be read: {error}", put.incoming.path().display()))
 }
 
 fn changed(put: &Put) -> SeamError {
