@@ -27,6 +27,7 @@
 //! | [`access`] | tokens: who may do what |
 //! | [`db`] | jobs, leases, places, metadata, revisions; the only SQL |
 //! | [`measures`] | what is counted, for Prometheus |
+//! | [`traces`] | spans for an OpenTelemetry collector |
 //! | [`config`] | settings from flags, environment and file |
 //! | [`model`] | the words: jobs, tasks, documents, digests, reports |
 
@@ -45,3 +46,4 @@ pub mod policy;
 pub mod queue;
 pub mod seams;
 pub mod spool;
+pub mod traces;

@@ -144,7 +144,12 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
         _ => {}
     }
     let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| report_mistakes(&mistakes))?;
-    logging::start(&loaded, matches!(cli.command, Command::Serve(_) | Command::Worker));
+    let role = match cli.command {
+        Command::Serve(_) => Some("serve"),
+        Command::Worker => Some("worker"),
+        _ => None,
+    };
+    let _traces = logging::start(&loaded, role)?;
     // Each upload keeps a blocking thread for as long as it lasts; the rest of the work needs some besides.
     threads(loaded.settings.http.max_uploads)?.block_on(async {
         match cli.command {

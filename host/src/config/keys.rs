@@ -79,6 +79,8 @@ keys! {
     METRICS_LISTEN = "metrics.listen", "SLUICE_METRICS_LISTEN";
     LOG = "log.filter", "SLUICE_LOG", flag "--log", or "log";
     LOG_JSON = "log.json", "SLUICE_LOG_JSON";
+    TRACES = "traces.endpoint", "SLUICE_TRACES_ENDPOINT";
+    TRACES_RATIO = "traces.ratio", "SLUICE_TRACES_RATIO";
 }
 
 /// The variable that names the configuration file.

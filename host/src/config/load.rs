@@ -13,8 +13,8 @@ use super::mistake::{Mistake, Mistakes, Source};
 use super::parse::{self, Wrong};
 use super::{
     ArchiveUrl, ConnectSettings, DatabaseUrl, Flags, HttpSettings, LogSettings, PolicySettings, QueueUrl,
-    SandboxSettings, ServiceSettings, ServiceUrl, Settings, SpoolSettings, UploadSettings, WorkerSettings, check, file,
-    without_password,
+    SandboxSettings, ServiceSettings, ServiceUrl, Settings, SpoolSettings, TraceSettings, UploadSettings,
+    WorkerSettings, check, file, without_password,
 };
 
 /// What a process finds around it. Passed in, so that tests need not touch their own process.
@@ -257,6 +257,10 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
         log: LogSettings {
             filter: sources.one(&keys::LOG, parse::log_filter).unwrap_or_else(|| "info".to_owned()),
             json: sources.one(&keys::LOG_JSON, parse::truth).unwrap_or(false),
+        },
+        traces: TraceSettings {
+            endpoint: sources.one(&keys::TRACES, parse::collector),
+            ratio: sources.one(&keys::TRACES_RATIO, parse::ratio).unwrap_or(1.0),
         },
         data,
     }

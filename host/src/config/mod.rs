@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use url::Url;
 
 pub use environment::foreign_database;
 pub use flags::Flags;
@@ -70,6 +71,8 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// What is logged.
     pub log: LogSettings,
+    /// Where traces go.
+    pub traces: TraceSettings,
 }
 
 /// Services that do what the gate otherwise does itself. None is the gate's own.
@@ -191,4 +194,13 @@ pub struct LogSettings {
     pub filter: String,
     /// One JSON object per line instead of text.
     pub json: bool,
+}
+
+/// Traces, as OpenTelemetry has them.
+#[derive(Clone, Debug)]
+pub struct TraceSettings {
+    /// The collector's address for traces, over OTLP/HTTP; none for no traces.
+    pub endpoint: Option<Url>,
+    /// The part of all requests and jobs that is traced, from 0 to 1.
+    pub ratio: f64,
 }

@@ -6,11 +6,14 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::Site;
 use super::problem::Problem;
 use crate::measures::{self, Standing};
 use crate::model::Timestamp;
+use crate::traces;
 
 /// `GET /metrics`, in Prometheus's text format.
 pub(super) async fn show(State(site): State<Site>) -> Result<Response, Problem> {
@@ -35,7 +38,25 @@ pub(super) async fn count(request: Request, next: Next) -> Response {
         _ => "other".to_owned(),
     };
     let route = request.extensions().get::<MatchedPath>().map_or("none".to_owned(), |path| path.as_str().to_owned());
-    let answer = next.run(request).await;
+    // What looks at the process now and again is no call worth tracing.
+    let probe = matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics");
+    let span = if probe { Span::none() } else { span_of(&method, &route) };
+    traces::continue_from(&span, request.headers());
+    let answer = next.run(request).instrument(span.clone()).await;
+    span.record("status", answer.status().as_u16());
+    if answer.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     measures::called(&method, &route, answer.status().as_u16(), began.elapsed());
     answer
+}
+
+fn span_of(method: &str, route: &str) -> Span {
+    tracing::info_span!(
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.status_code = Empty,
+        job = Empty,
+        status = Empty,
+    )
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
+use tracing::{Instrument as _, Span};
 
 use super::Wake;
 use super::held::{Held, Hold};
@@ -93,13 +94,16 @@ impl Intake {
         let (feed, reader) = body_channel();
         // A task of its own, so that the upload is brought to an end whatever becomes of the caller.
         let intake = self.clone();
-        let receiving = tokio::spawn(async move {
-            let spool = intake.spool.clone();
-            let received = tokio::task::spawn_blocking(move || spool.receive_tar(job, reader)).await;
-            let received = received.map_err(|_| IntakeError::Stopping)?;
-            let received = received.map(|manifest| (manifest.bytes(), manifest.members.len() as u64));
-            intake.end(job, JobKind::Upload, received, hold).await
-        });
+        let receiving = tokio::spawn(
+            async move {
+                let spool = intake.spool.clone();
+                let received = tokio::task::spawn_blocking(move || spool.receive_tar(job, reader)).await;
+                let received = received.map_err(|_| IntakeError::Stopping)?;
+                let received = received.map(|manifest| (manifest.bytes(), manifest.members.len() as u64));
+                intake.end(job, JobKind::Upload, received, hold).await
+            }
+            .in_current_span(),
+        );
         forward(body, feed).await;
         receiving.await.map_err(|_| IntakeError::Stopping)?.map(Taken::Now)
     }
@@ -111,12 +115,15 @@ impl Intake {
             Begun::Before(job) => return Ok(Taken::Before(job)),
         };
         let intake = self.clone();
-        let receiving = tokio::spawn(async move {
-            let spool = intake.spool.clone();
-            let received = tokio::task::spawn_blocking(move || spool.receive_document(job, &document)).await;
-            let received = received.map_err(|_| IntakeError::Stopping)?;
-            intake.end(job, JobKind::Move, received.map(|()| (0, 0)), hold).await
-        });
+        let receiving = tokio::spawn(
+            async move {
+                let spool = intake.spool.clone();
+                let received = tokio::task::spawn_blocking(move || spool.receive_document(job, &document)).await;
+                let received = received.map_err(|_| IntakeError::Stopping)?;
+                intake.end(job, JobKind::Move, received.map(|()| (0, 0)), hold).await
+            }
+            .in_current_span(),
+        );
         receiving.await.map_err(|_| IntakeError::Stopping)?.map(Taken::Now)
     }
 
@@ -171,6 +178,8 @@ impl Intake {
             let id = self.ids.job().await.map_err(IntakeError::Ids)?;
             let now = Timestamp::now();
             let hold = self.held.hold(id);
+            // On all that is logged of the request from here on, and in its trace.
+            Span::current().record("job", tracing::field::display(id));
             let job =
                 NewJob { id, kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
             let Some(key) = sender.key else {

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use crossbeam_channel::Sender;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 type Work = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
@@ -44,10 +45,12 @@ impl GuestThreads {
         Fut::Output: Send + 'static,
     {
         let (answer, result) = oneshot::channel();
+        // What is logged of the call belongs to whoever called.
+        let span = Span::current();
         let work: Work = Box::new(move || {
             Box::pin(async move {
                 // Nobody waits any more when the caller has gone; the work is done all the same.
-                drop(answer.send(make().await));
+                drop(answer.send(make().instrument(span).await));
             })
         });
         self.queue.send(work).ok()?;

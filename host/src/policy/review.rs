@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
+use tracing::{Instrument as _, Span};
 
 use super::document::OnFailure;
 use super::snapshot::{ActiveRule, Snapshot};
@@ -106,7 +107,8 @@ fn runs(rule: &ActiveRule, bundle: &Bundle) -> bool {
 async fn validate(rule: &ActiveRule, tables: &PinnedTables, bundle: &Arc<Bundle>) -> RuleReport {
     let mut report = entry(rule, Outcome::Passed);
     let granted = grant(rule, tables, &mut report);
-    let result = rule.plugin.validate(bundle, rule.config.clone(), granted, rule.rule.limits).await;
+    let result =
+        rule.plugin.validate(bundle, rule.config.clone(), granted, rule.rule.limits).instrument(span(rule)).await;
     report.duration_us = u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX);
     match result.answer {
         Ok(findings) => found(&mut report, findings),
@@ -130,7 +132,8 @@ async fn plan(
         }
         let mut report = entry(rule, Outcome::Passed);
         let granted = grant(rule, tables, &mut report);
-        let result = rule.plugin.plan(bundle, rule.config.clone(), granted, rule.rule.limits).await;
+        let result =
+            rule.plugin.plan(bundle, rule.config.clone(), granted, rule.rule.limits).instrument(span(rule)).await;
         report.duration_us = u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX);
         match result.answer {
             Ok(Plan::Place(placed)) => match lawful(&placed, bundle.document.files().len()) {
@@ -155,6 +158,12 @@ async fn plan(
         *slot = Some(report);
     }
     (reports, places)
+}
+
+/// A rule's call in a trace.
+fn span(rule: &ActiveRule) -> Span {
+    let plugin = rule.plugin.info();
+    tracing::info_span!("rule", rule = rule.rule.name, plugin = plugin.name, version = plugin.version, mode = ?rule.rule.mode)
 }
 
 /// What a rule is given beyond the bundle; the report tells which versions these are.
