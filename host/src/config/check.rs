@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::keys::{self, Key};
 use super::load::Given;
 use super::mistake::{Mistake, Source};
-use super::{ArchiveUrl, DatabaseUrl, QueueUrl, Settings};
+use super::{ArchiveUrl, DatabaseUrl, EventFormat, QueueUrl, Settings};
 
 /// A shorter lease would be lost to a disk that is slow for a moment.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
@@ -26,6 +26,7 @@ pub(super) fn settings(
     check.folders_are_apart(settings, warnings);
     check.lease_is_long_enough(settings);
     check.ids_are_of_the_archive(settings, warnings);
+    check.events_are_told_once(settings, warnings);
 }
 
 struct Check<'a> {
@@ -123,6 +124,25 @@ impl Check<'_> {
                  nothing else has ever put a file there",
                 settings.archive
             ));
+        }
+    }
+
+    /// Pacifica's metadata service tells of what it has accepted by itself; and without a receiver nobody is told.
+    fn events_are_told_once(&mut self, settings: &Settings, warnings: &mut Vec<String>) {
+        let Some(events) = &settings.events else {
+            let mut given: Vec<_> = self.given.keys().filter(|name| name.starts_with("events.")).copied().collect();
+            given.sort_unstable();
+            if !given.is_empty() && !self.given.contains_key(keys::EVENTS_URL.name) {
+                warnings.push(format!("{} without events.url: nobody is told of anything", given.join(", ")));
+            }
+            return;
+        };
+        if events.format == EventFormat::Pacifica && settings.services.metadata.is_some() {
+            self.mistake(
+                &keys::EVENTS_FORMAT,
+                "the site's metadata service tells of accepted metadata in this form by itself",
+                "leave events.url out, or set the format to cloudevents, which tells of every job",
+            );
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod check;
 mod environment;
+mod events;
 mod file;
 mod flags;
 mod keys;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use environment::foreign_database;
+pub use events::{EventFormat, EventSettings, Secret, read_secrets};
 pub use flags::Flags;
 pub use load::{Loaded, Origin, Surroundings, load};
 pub use mistake::{Mistake, Mistakes, Source};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// The sandbox.
     pub sandbox: SandboxSettings,
+    /// Who is told of the ends of jobs; none for nobody.
+    pub events: Option<EventSettings>,
     /// Where a process tells how it is, beside its calls; none for nowhere else.
     pub metrics_listen: Option<SocketAddr>,
     /// What is logged.

@@ -1,7 +1,7 @@
 //! Passwords left out of what is shown.
 
 /// What stands in a password's place.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 /// Parameters whose values are secrets, be it under a longer name that ends so.
 const SECRETS: [&str; 5] = ["password=", "secret=", "secret_access_key=", "account_key=", "token="];
