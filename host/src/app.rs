@@ -204,7 +204,7 @@ impl Parts {
             .with_context(|| format!("the folder of uploads in {} cannot be made", folder.display()))?;
         let seams = seams::open(settings, &db)?;
         let deliverer = settings.events.as_ref().map(|events| Deliverer::open(events, &db)).transpose()?;
-        let queue = Queue::open(&settings.queue).await?;
+        let queue = Queue::open(&settings.queue, &settings.queue_tls).await?;
         let measures = measures::install().context("nothing can be counted")?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = format!("{host}/{}/{:08x}", std::process::id(), rand::random::<u32>());

@@ -23,6 +23,7 @@ pub(super) fn settings(
     let mut check = Check { given, mistakes };
     check.stays_local(settings);
     check.databases_are_two(settings);
+    check.certificates_are_of_use(settings);
     check.folders_are_apart(settings, warnings);
     check.lease_is_long_enough(settings);
     check.ids_are_of_the_archive(settings, warnings);
@@ -76,6 +77,26 @@ impl Check<'_> {
                 format!("{} is the file of the queue and of the database", database.display()),
                 "give each a file of its own: the queue is written in ways that would put the jobs at risk",
             );
+        }
+    }
+
+    /// A file that has no effect is one that somebody believes to have one.
+    fn certificates_are_of_use(&mut self, settings: &Settings) {
+        let tls = &settings.queue_tls;
+        let with_tls = matches!(&settings.queue, QueueUrl::Redis(url) if url.starts_with("rediss://"));
+        let given = [(&keys::QUEUE_CA, &tls.ca), (&keys::QUEUE_CERT, &tls.cert), (&keys::QUEUE_KEY, &tls.key)];
+        if !with_tls && self.sound(&[&keys::QUEUE]) {
+            for (key, _) in given.iter().filter(|(_, file)| file.is_some()) {
+                self.mistake(key, "the queue is none over TLS", "let queue begin with rediss://, or leave this out");
+            }
+        }
+        for (key, other) in [(&keys::QUEUE_CERT, &tls.key), (&keys::QUEUE_KEY, &tls.cert)] {
+            if self.given.contains_key(key.name)
+                && self.sound(&[&keys::QUEUE_CERT, &keys::QUEUE_KEY])
+                && other.is_none()
+            {
+                self.mistake(key, "a certificate and its key belong together", "give queue_cert and queue_key");
+            }
         }
     }
 

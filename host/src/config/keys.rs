@@ -41,6 +41,9 @@ keys! {
     LISTEN = "listen", "SLUICE_LISTEN", flag "--listen";
     DATABASE = "database", "SLUICE_DATABASE", flag "--database";
     QUEUE = "queue", "SLUICE_QUEUE", flag "--queue";
+    QUEUE_CA = "queue_ca", "SLUICE_QUEUE_CA";
+    QUEUE_CERT = "queue_cert", "SLUICE_QUEUE_CERT";
+    QUEUE_KEY = "queue_key", "SLUICE_QUEUE_KEY";
     ARCHIVE = "archive", "SLUICE_ARCHIVE", flag "--archive";
     ARCHIVE_CONCURRENCY = "archive_concurrency", "SLUICE_ARCHIVE_CONCURRENCY";
     IDS = "ids", "SLUICE_IDS";

@@ -14,7 +14,7 @@ use super::mistake::{Mistake, Mistakes, Source};
 use super::parse::{self, Wrong};
 use super::redact::HIDDEN;
 use super::{
-    ArchiveUrl, ConnectSettings, DatabaseUrl, Flags, HttpSettings, LogSettings, PolicySettings, QueueUrl,
+    ArchiveUrl, ConnectSettings, DatabaseUrl, Flags, HttpSettings, LogSettings, PolicySettings, QueueTls, QueueUrl,
     SandboxSettings, ServiceSettings, ServiceUrl, Settings, SpoolSettings, UploadSettings, WorkerSettings, check, file,
     without_password,
 };
@@ -231,6 +231,11 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
         queue: sources
             .one(&keys::QUEUE, |text| QueueUrl::parse(text, folder))
             .unwrap_or_else(|| QueueUrl::Sqlite(data.join("queue.db"))),
+        queue_tls: QueueTls {
+            ca: sources.one(&keys::QUEUE_CA, path),
+            cert: sources.one(&keys::QUEUE_CERT, path),
+            key: sources.one(&keys::QUEUE_KEY, path),
+        },
         archive: sources
             .one(&keys::ARCHIVE, |text| Ok(ArchiveUrl::parse(text, folder)?.surrounded(surroundings.texts())))
             .unwrap_or_else(|| ArchiveUrl::Folder(data.join("archive"))),

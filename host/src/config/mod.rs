@@ -37,7 +37,7 @@ pub use load::{Loaded, Origin, Surroundings, load};
 pub use mistake::{Mistake, Mistakes, Source};
 pub use redact::without_password;
 pub use remote::{ServiceUrl, StoreUrl};
-pub use stores::{ArchiveUrl, DatabaseUrl, QueueUrl};
+pub use stores::{ArchiveUrl, DatabaseUrl, QueueTls, QueueUrl};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct Settings {
     pub connect: ConnectSettings,
     /// Where wake-ups are kept.
     pub queue: QueueUrl,
+    /// The certificates of a queue over TLS.
+    pub queue_tls: QueueTls,
     /// Where accepted files end up.
     pub archive: ArchiveUrl,
     /// The services behind the gate that a site has beside it.

@@ -37,6 +37,7 @@ mod session;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tokens;
 
 use std::path::Path;
@@ -233,7 +234,8 @@ async fn first_writer<F: Future<Output = sqlx::Result<SqlitePool>>>(connect: imp
 async fn open_postgres(url: &str) -> Result<Pools> {
     let options = PgConnectOptions::from_str(url)?.application_name("sluice");
     // The pool would wait for a server that refuses, and would not say that it did.
-    PgConnection::connect_with(&options).await?.close().await?;
+    let connected = PgConnection::connect_with(&options).await;
+    connected.map_err(|error| tls::explained(error, &options))?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(PATIENCE)

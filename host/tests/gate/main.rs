@@ -21,5 +21,6 @@ mod spool;
 mod stores;
 mod swap;
 mod test_data;
+mod tls;
 mod uploader;
 mod wait;

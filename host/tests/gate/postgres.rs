@@ -3,9 +3,10 @@
 //! With `TEST_POSTGRES_URL` it is made on that server and dropped afterwards. Otherwise a server is started in a
 //! temporary folder; tests that run at the same time in one process share it, and the last of them stops it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -94,12 +95,13 @@ impl Server {
         if let Some(server) = shared.upgrade() {
             return Some(server);
         }
-        let server = Arc::new(Self::start()?);
+        let server = Arc::new(Self::start(&[], |_, _| {})?);
         *shared = Arc::downgrade(&server);
         Some(server)
     }
 
-    fn start() -> Option<Self> {
+    /// With more settings, and with what `prepare` does in the data folder on behalf of a user.
+    fn start(settings: &[&str], prepare: impl FnOnce(&Path, Option<(u32, u32)>)) -> Option<Self> {
         let (Some(initdb), Some(postgres)) = (program("initdb"), program("postgres")) else {
             eprintln!("\n**** SKIPPED: PostgreSQL is not installed; install it or set TEST_POSTGRES_URL ****\n");
             return None;
@@ -127,6 +129,7 @@ impl Server {
             .status()
             .expect("initdb starts");
         assert!(made.success(), "initdb: {}", std::fs::read_to_string(folder.path().join("log")).unwrap_or_default());
+        prepare(&data, user);
         for _ in 0..10 {
             let port = free_port();
             let mut child = command(&postgres)
@@ -134,6 +137,7 @@ impl Server {
                 .arg(&data)
                 .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
                 .args(["-c", "fsync=off", "-c", "max_connections=200"])
+                .args(settings.iter().flat_map(|setting| ["-c", setting]))
                 .spawn()
                 .expect("postgres starts");
             // It writes `ready` into its pid file when it takes connections, on its own port and no one else's.
@@ -169,6 +173,34 @@ impl Drop for Server {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+    }
+}
+
+/// A server of the test's own that speaks nothing but TLS.
+pub(crate) struct TlsPostgres(Server);
+
+impl TlsPostgres {
+    /// Starts one with the certificates of a folder; whether `clients` have to show one. None where it is not installed.
+    pub(crate) fn start(certificates: &Path, clients: bool) -> Option<Self> {
+        let settings = ["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key", "ssl_ca_file=ca.crt"];
+        let server = Server::start(&settings, |data, user| {
+            for name in ["server.crt", "server.key", "ca.crt"] {
+                let (from, to) = (certificates.join(name), data.join(name));
+                std::fs::copy(from, &to).expect("a certificate");
+                std::fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("a file of ours");
+                if let Some((uid, gid)) = user {
+                    std::os::unix::fs::chown(&to, Some(uid), Some(gid)).expect("a file to give away");
+                }
+            }
+            let clients = if clients { " clientcert=verify-ca" } else { "" };
+            std::fs::write(data.join("pg_hba.conf"), format!("hostssl all all 127.0.0.1/32 trust{clients}\n"))
+                .expect("who may connect");
+        });
+        server.map(Self)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.0.url()
     }
 }
 
