@@ -50,7 +50,8 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0006_access",
     "0007_requests",
     "0008_tables",
-    "0011_outbox"
+    "0011_outbox",
+    "0011_store_uploads"
 ];
 
 impl Db {

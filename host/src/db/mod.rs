@@ -34,6 +34,7 @@ mod policy;
 mod reports;
 mod requests;
 mod session;
+mod store_uploads;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -103,6 +103,12 @@ impl Sweeper {
                 Err(error) => tracing::debug!(%job, %error, "the files of a failed job cannot be taken back"),
             }
         }
+        // What their workers were cut off in; of a job that goes on, its next worker sees to that.
+        for job in pipeline.db.ended_with_uploads(now.before(pipeline.lease)).await? {
+            if let Err(error) = pipeline.archive.give_up(job).await {
+                tracing::debug!(%job, %error, "uploads of an ended job cannot be given up");
+            }
+        }
         Ok(())
     }
 
