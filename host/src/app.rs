@@ -18,6 +18,7 @@ use crate::http::{self, Site};
 use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper, Uploads};
 use crate::measures::{self, Measures};
 use crate::model::{Job, JobId, JobKind, Timestamp};
+use crate::outbox::{self, Deliverer};
 use crate::plugin::{Compiler, Registry, Sandbox};
 use crate::policy::{PolicyBook, Watch};
 use crate::queue::Queue;
@@ -52,6 +53,10 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let watch = Watch::new(&folder).with_context(|| format!("{} cannot be watched", folder.display()))?;
         tasks.spawn(async move { watch.run(&book, watching).await });
     }
+    if let Some(deliverer) = parts.deliverer.clone() {
+        let delivering = stop.clone();
+        tasks.spawn(async move { deliverer.run(delivering).await });
+    }
     if roles.worker {
         let pipeline = parts.pipeline(&settings, cut.clone());
         let sweeper = Sweeper {
@@ -61,6 +66,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
             uploads: parts.uploads.clone(),
             expire_uploads: settings.uploads.expire,
             keep_failed: settings.spool.keep_failed,
+            keep_events: settings.events.as_ref().map(|events| events.keep),
         };
         let sweeping = stop.clone();
         tasks.spawn(async move { sweeper.run(sweeping).await });
@@ -167,6 +173,8 @@ struct Parts {
     spool: Spool,
     uploads: UploadStore,
     seams: Seams,
+    /// None where nobody is told of the ends of jobs.
+    deliverer: Option<Deliverer>,
     queue: Queue,
     policy: Arc<PolicyBook>,
     measures: Measures,
@@ -195,7 +203,8 @@ impl Parts {
         let uploads = UploadStore::open(folder)
             .with_context(|| format!("the folder of uploads in {} cannot be made", folder.display()))?;
         let seams = seams::open(settings, &db)?;
-        let queue = Queue::open(&settings.queue).await?;
+        let deliverer = settings.events.as_ref().map(|events| Deliverer::open(events, &db)).transpose()?;
+        let queue = Queue::open(&settings.queue, &settings.queue_tls).await?;
         let measures = measures::install().context("nothing can be counted")?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = format!("{host}/{}/{:08x}", std::process::id(), rand::random::<u32>());
@@ -225,6 +234,7 @@ impl Parts {
             spool,
             uploads,
             seams,
+            deliverer,
             queue,
             policy,
             measures,
@@ -315,7 +325,7 @@ async fn open_database(settings: &Settings) -> anyhow::Result<Db> {
     let mut attempts = settings.connect.attempts.max(1);
     loop {
         match Db::open(&settings.database, true).await {
-            Ok(db) => return Ok(db),
+            Ok(db) => return Ok(db.recording(outbox::recorded(settings.events.as_ref()))),
             Err(error) if error.is_temporary() && attempts > 1 => {
                 tracing::warn!(%error, "waiting for the database");
                 attempts -= 1;

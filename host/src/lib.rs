@@ -20,6 +20,7 @@
 //! | [`http`] | the calls: Pacifica's and the API |
 //! | [`queue`] | wake-ups; the only room that knows apalis |
 //! | [`ingest`] | the way of a bundle: intake, pipeline, sweeper |
+//! | [`outbox`] | whoever is told of the ends of jobs: deliveries, signed and tried again |
 //! | [`policy`] | rules, revisions, review |
 //! | [`plugin`] | the sandbox; the only room that knows wasmtime |
 //! | [`seams`] | archive, metadata store, ids: what a site can exchange |
@@ -41,6 +42,7 @@ pub mod http;
 pub mod ingest;
 pub mod measures;
 pub mod model;
+pub mod outbox;
 pub mod plugin;
 pub mod policy;
 pub mod queue;

@@ -3,6 +3,7 @@
 mod archive;
 mod db;
 mod doctor;
+mod event;
 mod exit;
 mod gate;
 mod import;
@@ -26,6 +27,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{self, Flags, Mistakes, Settings, Surroundings};
 use crate::db::{Db, SchemaState};
+use crate::outbox;
 use crate::plugin::{Asked, compile_apart};
 use exit::Failure;
 use print::Printer;
@@ -62,6 +64,9 @@ enum Command {
     /// Look at jobs and change them
     #[command(subcommand)]
     Job(job::Command),
+    /// Events of ended jobs: what was delivered, what waits, what was given up
+    #[command(subcommand)]
+    Event(event::Command),
     /// The database's schema
     #[command(subcommand)]
     Db(db::Command),
@@ -157,6 +162,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             Command::Worker => serve::worker(loaded).await,
             Command::Job(command) => command.run(&loaded.settings, printer, surroundings).await,
             Command::Token(command) => command.run(&loaded.settings, printer).await,
+            Command::Event(command) => command.run(&loaded.settings, printer).await,
             Command::Db(command) => command.run(&loaded.settings, printer).await,
             Command::Archive(command) => command.run(&loaded.settings, printer).await,
             Command::Import(command) => command.run(&loaded.settings, surroundings, printer).await,
@@ -187,7 +193,7 @@ fn report_mistakes(mistakes: &Mistakes) -> Failure {
 async fn open_database(settings: &Settings) -> Result<Db, Failure> {
     let db = Db::open(&settings.database, false).await?;
     match db.check().await? {
-        SchemaState::Equal => Ok(db),
+        SchemaState::Equal => Ok(db.recording(outbox::recorded(settings.events.as_ref()))),
         SchemaState::Behind(missing) => Err(Failure::new(
             Exit::Refused,
             format!(

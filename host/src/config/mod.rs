@@ -11,6 +11,7 @@
 
 mod check;
 mod environment;
+mod events;
 mod file;
 mod flags;
 mod keys;
@@ -31,12 +32,13 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use environment::foreign_database;
+pub use events::{EventFormat, EventSettings, Secret, read_secrets};
 pub use flags::Flags;
 pub use load::{Loaded, Origin, Surroundings, load};
 pub use mistake::{Mistake, Mistakes, Source};
 pub use redact::without_password;
 pub use remote::{ServiceUrl, StoreUrl};
-pub use stores::{ArchiveUrl, DatabaseUrl, QueueUrl};
+pub use stores::{ArchiveUrl, DatabaseUrl, QueueTls, QueueUrl};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Settings {
     pub connect: ConnectSettings,
     /// Where wake-ups are kept.
     pub queue: QueueUrl,
+    /// The certificates of a queue over TLS.
+    pub queue_tls: QueueTls,
     /// Where accepted files end up.
     pub archive: ArchiveUrl,
     /// The services behind the gate that a site has beside it.
@@ -67,6 +71,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// The sandbox.
     pub sandbox: SandboxSettings,
+    /// Who is told of the ends of jobs; none for nobody.
+    pub events: Option<EventSettings>,
     /// Where a process tells how it is, beside its calls; none for nowhere else.
     pub metrics_listen: Option<SocketAddr>,
     /// What is logged.

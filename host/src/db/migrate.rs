@@ -49,7 +49,9 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0005_open_places",
     "0006_access",
     "0007_requests",
-    "0008_tables"
+    "0008_tables",
+    "0011_outbox",
+    "0011_store_uploads"
 ];
 
 impl Db {

@@ -7,6 +7,7 @@
 //!   the epoch that it was given: a late worker changes nothing and learns it from [`DbError::LeaseLost`].
 //! - What the pipeline may have to repeat is idempotent: done again, it finds its work done and says so.
 //! - A place in the archive belongs to one file, reserved before it is used.
+//! - Where ends of jobs are told of, the event is written in the transaction that ends the job.
 //! - Policy revisions, plugins and versions of lookup tables are added, never changed.
 //!
 //! Every write is atomic. Those that somebody is told of, or that promise something about the world outside
@@ -27,14 +28,17 @@ mod leases;
 mod marks;
 mod metadata;
 mod migrate;
+mod outbox;
 mod pacifica;
 mod policy;
 mod reports;
 mod requests;
 mod session;
+mod store_uploads;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tokens;
 
 use std::path::Path;
@@ -53,6 +57,7 @@ pub use leases::{Claim, Finish, JobFacts};
 pub use marks::RuleMark;
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
 pub use migrate::SchemaState;
+pub use outbox::{DueEvent, EventCounts, EventFilter, EventRecord, EventState, Recorded};
 pub use pacifica::{ForeignJob, ForeignJobs};
 pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
 pub use requests::Created;
@@ -61,6 +66,7 @@ pub use tokens::TokenRecord;
 
 use crate::config::DatabaseUrl;
 use flush::Flush;
+use outbox::Outbox;
 use session::Session;
 
 /// How long a call waits for a connection, or for another process to finish writing.
@@ -82,6 +88,7 @@ const LOG_PAGES: &str = "8192";
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
+    outbox: Outbox,
 }
 
 #[derive(Clone)]
@@ -117,7 +124,7 @@ impl Db {
             DatabaseUrl::Sqlite(file) => open_sqlite(file, create).await?,
             DatabaseUrl::Postgres(url) => open_postgres(url).await?,
         };
-        Ok(Self { pools })
+        Ok(Self { pools, outbox: Outbox::default() })
     }
 
     /// Asks the database for an answer.
@@ -228,7 +235,8 @@ async fn first_writer<F: Future<Output = sqlx::Result<SqlitePool>>>(connect: imp
 async fn open_postgres(url: &str) -> Result<Pools> {
     let options = PgConnectOptions::from_str(url)?.application_name("sluice");
     // The pool would wait for a server that refuses, and would not say that it did.
-    PgConnection::connect_with(&options).await?.close().await?;
+    let connected = PgConnection::connect_with(&options).await;
+    connected.map_err(|error| tls::explained(error, &options))?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(PATIENCE)

@@ -26,6 +26,9 @@ pub(super) async fn show(State(site): State<Site>) -> Result<Response, Problem> 
         unhealthy: site.policy.unhealthy().await?.len(),
         uploads: site.settings.max_uploads.saturating_sub(site.uploads.available_permits()),
     });
+    let events = site.db.count_events().await?;
+    let oldest = events.oldest.map_or(Duration::ZERO, |since| now.since(since));
+    measures::events_stand(events.waiting, events.given_up, oldest);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], site.measures.render()).into_response())
 }
 

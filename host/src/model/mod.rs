@@ -3,6 +3,7 @@
 mod access;
 mod digest;
 mod document;
+mod ended;
 mod ids;
 mod job;
 mod path;
@@ -14,6 +15,7 @@ mod time;
 pub use access::Role;
 pub use digest::{Digest, HashKind, Hasher, UnknownHash};
 pub use document::{Document, DocumentError, FileRow, KeyValue, Row, RowKind, TransactionField, TransactionValue};
+pub use ended::{Ending, JobEnded};
 pub use ids::{FileId, JobId, Revision};
 pub use job::{Job, Stage, State, StepRecord};
 pub use path::{BundlePath, PathError};

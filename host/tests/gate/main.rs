@@ -2,22 +2,25 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `plugins`, `capabilities`, `swap`, `uploader` and `authoring` for our own.
+//! `durability`, `plugins`, `capabilities`, `swap`, `uploader`, `authoring` and `events` for our own.
 
 mod authoring;
 mod bundle;
 mod capabilities;
 mod contract;
 mod durability;
+mod events;
 mod operations;
 mod pacifica;
 mod plugins;
 mod postgres;
+mod receiver;
 mod redis;
 mod site;
 mod spool;
 mod stores;
 mod swap;
 mod test_data;
+mod tls;
 mod uploader;
 mod wait;

@@ -3,7 +3,8 @@
 //! With `TEST_POSTGRES_URL` it is made on that server and dropped afterwards. Otherwise a server is started in a
 //! temporary folder; tests that run at the same time in one process share it, and the last of them stops it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,6 +85,7 @@ async fn run(url: &str, statement: &str) -> Result<(), sqlx::Error> {
 pub(crate) struct Server {
     child: Child,
     port: u16,
+    settings: &'static [&'static str],
     folder: TempDir,
 }
 
@@ -101,6 +103,11 @@ impl Server {
 
     /// Starts one; none where PostgreSQL is not installed, and then says so.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[], |_| {})
+    }
+
+    /// With more settings, and with what `prepare` does in the data folder.
+    fn start_with(settings: &'static [&'static str], prepare: impl FnOnce(&Path)) -> Option<Self> {
         let (Some(initdb), Some(_)) = (program("initdb"), program("postgres")) else {
             eprintln!("\n**** SKIPPED: PostgreSQL is not installed; install it or set TEST_POSTGRES_URL ****\n");
             return None;
@@ -117,10 +124,11 @@ impl Server {
             .status()
             .expect("initdb starts");
         assert!(made.success(), "initdb: {}", log(folder.path()));
+        prepare(&folder.path().join("data"));
         for _ in 0..10 {
             let port = free_port();
-            if let Some(child) = serve(folder.path(), port) {
-                return Some(Self { child, port, folder });
+            if let Some(child) = serve(folder.path(), port, settings) {
+                return Some(Self { child, port, settings, folder });
             }
         }
         panic!("postgres does not start: {}", log(folder.path()));
@@ -136,7 +144,7 @@ impl Server {
 
     /// Starts it again after a crash, where it was.
     pub(crate) fn revive(&mut self) {
-        let again = until_blocking(PATIENCE, || serve(self.folder.path(), self.port));
+        let again = until_blocking(PATIENCE, || serve(self.folder.path(), self.port, self.settings));
         self.child = again.unwrap_or_else(|| panic!("postgres does not start again: {}", log(self.folder.path())));
     }
 
@@ -177,7 +185,7 @@ fn log(folder: &Path) -> String {
 }
 
 /// Runs the server on a port and waits until it takes connections; none where it ends instead.
-fn serve(folder: &Path, port: u16) -> Option<Child> {
+fn serve(folder: &Path, port: u16, settings: &[&str]) -> Option<Child> {
     let data = folder.join("data");
     // What an earlier one, which crashed, says of itself.
     let _ = std::fs::remove_file(data.join("postmaster.pid"));
@@ -186,6 +194,7 @@ fn serve(folder: &Path, port: u16) -> Option<Child> {
         .arg(&data)
         .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
         .args(["-c", "fsync=off", "-c", "max_connections=200"])
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .spawn()
         .expect("postgres starts");
     // It writes `ready` into its pid file when it takes connections, on its own port and no one else's.
@@ -202,6 +211,35 @@ fn serve(folder: &Path, port: u16) -> Option<Child> {
     let _ = child.kill();
     let _ = child.wait();
     None
+}
+
+/// A server of the test's own that speaks nothing but TLS.
+pub(crate) struct TlsPostgres(Server);
+
+impl TlsPostgres {
+    /// Starts one with the certificates of a folder; whether `clients` have to show one. None where it is not installed.
+    pub(crate) fn start(certificates: &Path, clients: bool) -> Option<Self> {
+        let settings = &["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key", "ssl_ca_file=ca.crt"];
+        let server = Server::start_with(settings, |data| {
+            for name in ["server.crt", "server.key", "ca.crt"] {
+                let (from, to) = (certificates.join(name), data.join(name));
+                std::fs::copy(from, &to).expect("a certificate");
+                std::fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("a file of ours");
+                if geteuid().is_root() {
+                    let (uid, gid) = unprivileged();
+                    std::os::unix::fs::chown(&to, Some(uid), Some(gid)).expect("a file to give away");
+                }
+            }
+            let clients = if clients { " clientcert=verify-ca" } else { "" };
+            std::fs::write(data.join("pg_hba.conf"), format!("hostssl all all 127.0.0.1/32 trust{clients}\n"))
+                .expect("who may connect");
+        });
+        server.map(Self)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.0.url()
+    }
 }
 
 fn program(name: &str) -> Option<PathBuf> {

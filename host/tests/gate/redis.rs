@@ -56,6 +56,49 @@ impl Redis {
         again.expect("redis-server has its port again");
     }
 
+    /// One that speaks nothing but TLS, with the certificates of a folder; whether clients have to show one.
+    pub(crate) fn with_tls(certificates: &Path, clients: bool) -> Option<Self> {
+        for _ in 0..10 {
+            let folder = tempfile::Builder::new().prefix("sluice-redis-").tempdir().expect("a temporary folder");
+            let port = free_port();
+            let file = |name: &str| certificates.join(name);
+            let spawned = Command::new("redis-server")
+                .args(["--port", "0", "--tls-port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+                .arg("--tls-cert-file")
+                .arg(file("server.crt"))
+                .arg("--tls-key-file")
+                .arg(file("server.key"))
+                .arg("--tls-ca-cert-file")
+                .arg(file("ca.crt"))
+                .args(["--tls-auth-clients", if clients { "yes" } else { "no" }, "--dir"])
+                .arg(folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
+            let Ok(mut child) = spawned else {
+                eprintln!("\n**** SKIPPED: redis-server cannot be started; install it to run this test ****\n");
+                return None;
+            };
+            let listens = until_blocking(Duration::from_secs(30), || {
+                if matches!(child.try_wait(), Ok(Some(_))) {
+                    return Some(false);
+                }
+                TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true)
+            });
+            if listens == Some(true) {
+                return Some(Self { child, port, folder });
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        panic!("redis-server does not start with TLS, ten times over");
+    }
+
+    pub(crate) fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.port)
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

@@ -6,6 +6,7 @@ mod jobs;
 mod leases;
 mod metadata;
 mod migrate;
+mod outbox;
 mod plans;
 mod policy;
 mod postgres;

@@ -7,7 +7,8 @@
 //! - Every object names the job that put it. So a step that runs twice knows its own, and what is taken back is never
 //!   somebody else's.
 //! - The files of a move stay where they were until the job has gone well.
-//! - An upload in parts that fails, or that is cut off by a stop, is given up, and the store told so.
+//! - An upload in parts that fails, or that is cut off by a stop, is given up, and the store told so; one that a crash has
+//!   cut off is on record ([`Parts`]), and given up when its job is taken up again, or has ended.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -26,6 +27,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _};
 use tokio::sync::Semaphore;
 use tokio_util::io::StreamReader;
 
+use super::parts::Parts;
 use super::{Archive, Contents, Location, Put, SeamError, Taken, missing, source};
 use crate::model::JobId;
 
@@ -44,6 +46,8 @@ const JOB: &str = "sluice-job";
 #[derive(Clone)]
 pub(crate) struct StoreArchive {
     store: Arc<dyn ObjectStore>,
+    /// None for a store that removes by itself what was never completed, and for who puts nothing there.
+    parts: Option<Parts>,
     prefix: Path,
     name: String,
     turns: Arc<Semaphore>,
@@ -52,8 +56,14 @@ pub(crate) struct StoreArchive {
 
 impl StoreArchive {
     /// The archive below a prefix of a store, sent so many files at a time; `name` is what errors call it.
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: Path, name: String, concurrency: usize) -> Self {
-        Self { store, prefix, name, turns: Arc::new(Semaphore::new(concurrency)), concurrency }
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        parts: Option<Parts>,
+        prefix: Path,
+        name: String,
+        concurrency: usize,
+    ) -> Self {
+        Self { store, parts, prefix, name, turns: Arc::new(Semaphore::new(concurrency)), concurrency }
     }
 
     fn path(&self, location: &Location) -> Result<Path, SeamError> {
@@ -207,7 +217,13 @@ impl StoreArchive {
     async fn put_in_parts(&self, put: &Put, mut file: tokio::fs::File, taken: &Taken) -> Result<(), SeamError> {
         let path = self.path(&put.location)?;
         let options = PutMultipartOptions { attributes: attributes(put), ..PutMultipartOptions::default() };
-        let begun = self.call("begin", &put.location, self.store.put_multipart_opts(&path, options)).await?;
+        let begin = async {
+            match &self.parts {
+                Some(parts) => parts.begin(&path, options, put.job).await,
+                None => self.store.put_multipart_opts(&path, options).await,
+            }
+        };
+        let begun = self.call("begin", &put.location, begin).await?;
         let mut upload = Upload(Some(begun));
         let part = PART.max(put.size.div_ceil(MOST_PARTS));
         let (mut under_way, mut sent) = (VecDeque::new(), 0);
@@ -287,6 +303,14 @@ impl Archive for StoreArchive {
     async fn put(&self, files: Vec<Put>, taken: &Taken) -> Result<(), SeamError> {
         let puts: Vec<_> = files.iter().map(|put| self.put_one(put, taken)).collect();
         futures::stream::iter(puts).buffer_unordered(self.concurrency).try_collect().await
+    }
+
+    async fn give_up(&self, job: JobId) -> Result<(), SeamError> {
+        let Some(parts) = &self.parts else { return Ok(()) };
+        parts.give_up(job).await.map_err(|error| {
+            let why = innermost(&error);
+            SeamError::Unavailable(format!("{} fails to give up what was begun: {why}", self.name))
+        })
     }
 
     fn leaves_originals(&self) -> bool {
