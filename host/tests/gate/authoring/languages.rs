@@ -73,6 +73,12 @@ use sluice_sdk::{Bundle, Failure, Mistakes, Report, Rule, Validator, lookup};
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 pub struct Config {}
 
+/// What the server says of a project.
+#[derive(serde::Deserialize)]
+struct Project {
+    pi: String,
+}
+
 /// The rule.
 pub struct Asks;
 
@@ -87,7 +93,7 @@ impl Rule for Asks {
 impl Validator for Asks {
     fn validate(&self, _: &Bundle<'_>, report: &mut Report) -> Result<(), Failure> {
         let answer = lookup::get("https://h.example/api/1234a")?;
-        report.info("answer", format!("{} {}", answer.status, answer.json::<serde_json::Value>()?["pi"]));
+        report.info("answer", format!("{} {}", answer.status, format_args!("{:?}", answer.json::<Project>()?.pi)));
         report.info("gone", lookup::get("https://h.example/api/gone")?.status.to_string());
         report.info("late", format!("{:?}", lookup::get("https://h.example/api/late")));
         lookup::get("https://h.example/api/ghost")?;
