@@ -111,9 +111,7 @@ mod source {
 
     pub(super) fn get(url: &str) -> Result<Response, LookupError> {
         match lookup::get(url) {
-            Ok(answer) => {
-                Ok(Response { status: answer.status, content_type: answer.content_type, body: answer.body })
-            }
+            Ok(answer) => Ok(Response { status: answer.status, content_type: answer.content_type, body: answer.body }),
             Err(lookup::LookupError::Denied(why)) => Err(LookupError::Denied(why)),
             Err(lookup::LookupError::Timeout) => Err(LookupError::Timeout),
             Err(lookup::LookupError::TooLarge) => Err(LookupError::TooLarge),

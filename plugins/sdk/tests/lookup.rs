@@ -20,7 +20,9 @@ fn an_answer_of_any_status_is_one() {
 fn each_error_is_a_failure_of_its_kind() {
     assert!(matches!(Failure::from(lookup::get(URL).unwrap_err()), Failure::BadConfig(why) if why.contains(URL)));
     testing::answer(URL, Err(LookupError::Timeout));
-    assert!(matches!(Failure::from(lookup::get(URL).unwrap_err()), Failure::Unavailable(why) if why.contains("in time")));
+    assert!(
+        matches!(Failure::from(lookup::get(URL).unwrap_err()), Failure::Unavailable(why) if why.contains("in time"))
+    );
     testing::answer(URL, Err(LookupError::TooLarge));
     assert!(matches!(Failure::from(lookup::get(URL).unwrap_err()), Failure::Other(_)));
 }
