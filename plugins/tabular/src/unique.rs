@@ -54,6 +54,10 @@ impl Unique {
         if self.room == 0 {
             return if seen.contains(&hash) { Seen::Again } else { Seen::Full };
         }
+        if seen.len() == seen.capacity() {
+            // By four at a time: each growth goes through all that is there.
+            seen.reserve((seen.len() * 3).max(1_024).min(self.room));
+        }
         // Looked for and kept in one: most of the time goes into the memory that is not in the processor's cache.
         if !seen.insert(hash) {
             return Seen::Again;

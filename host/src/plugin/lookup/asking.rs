@@ -78,37 +78,40 @@ impl Asking {
     }
 
     async fn answer(&mut self, url: &str) -> (Answered, bool) {
-        let (answered, cached, most) = match &self.granted {
+        match &self.granted {
             None => {
                 let why =
                     "the rule is granted no lookups; a policy grants them as grants.lookup, with prefixes of URLs";
-                return (Err(LookupError::Denied(why.to_owned())), false);
+                (Err(LookupError::Denied(why.to_owned())), false)
             }
-            Some(GrantedLookup::Recorded(recorded)) => return (recorded.answer(url), false),
+            Some(GrantedLookup::Recorded(recorded)) => (recorded.answer(url), false),
             Some(GrantedLookup::Asked { grant, job }) => match grant.admit(url) {
-                Err(why) => return (Err(LookupError::Denied(why)), false),
-                Ok(_) if self.waited >= grant.patience() => return (Err(LookupError::Timeout), false),
+                Err(why) => (Err(LookupError::Denied(why)), false),
                 Ok(url) => {
                     let cell = job.cell(&grant.key, url.as_str());
+                    // What has an answer keeps it; beyond the bounds of the call nothing new is asked.
+                    if !cell.initialized() {
+                        if self.waited >= grant.patience() {
+                            return (Err(LookupError::Timeout), false);
+                        }
+                        if self.bytes >= grant.most * LOOKUP_ANSWERS {
+                            return (Err(LookupError::TooLarge), false);
+                        }
+                    }
                     let mut is_first = false;
                     let asking = cell.get_or_init(|| {
                         is_first = true;
                         ask(self.lookups.clone(), self.runtime.clone(), grant.clone(), url)
                     });
-                    // Another rule of the job may be asking already; it may not take longer than this one could.
-                    let asked = tokio::time::timeout(grant.time() * 2, asking).await;
+                    let asked = tokio::time::timeout(grant.longest_answer(), asking).await;
                     let (answered, cached) = asked.ok().cloned().unwrap_or((Err(LookupError::Timeout), false));
-                    (answered, cached || !is_first, grant.most)
+                    if is_first && let Ok(answer) = &answered {
+                        self.bytes += answer.body.len();
+                    }
+                    (answered, cached || !is_first)
                 }
             },
-        };
-        if let Ok(answer) = &answered {
-            self.bytes += answer.body.len();
-            if self.bytes > most * LOOKUP_ANSWERS {
-                return (Err(LookupError::TooLarge), cached);
-            }
         }
-        (answered, cached)
     }
 }
 

@@ -119,9 +119,15 @@ impl LookupGrant {
         self.time * Self::WAITS
     }
 
-    /// The longest that a call waits in all: its patience, and one lookup that began just before it ran out.
+    /// How long one answer is waited for: another rule of the job may be asking already, and where that one is ended, this
+    /// one asks itself.
+    pub(super) fn longest_answer(&self) -> Duration {
+        self.time * 2
+    }
+
+    /// The longest that a call waits in all: its patience, and one answer that it began to wait for just before.
     pub(in crate::plugin) fn longest_wait(&self) -> Duration {
-        self.patience() + self.time
+        self.patience() + self.longest_answer()
     }
 }
 
