@@ -51,7 +51,7 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0007_requests",
     "0008_tables",
     "0011_outbox",
-    "0011_store_uploads"
+    "0012_store_uploads"
 ];
 
 impl Db {

@@ -20,7 +20,8 @@ pub use ids::{FileId, JobId, Revision};
 pub use job::{Job, Stage, State, StepRecord};
 pub use path::{BundlePath, PathError};
 pub use report::{
-    CallLimits, Failure, FailureKind, Finding, Location, Mode, Outcome, Report, RuleReport, Severity, explain_findings,
+    CallLimits, Failure, FailureKind, Finding, Location, LookupReport, Mode, Outcome, Report, RuleReport, Severity,
+    explain_findings,
 };
 pub use table::{LARGEST_TABLE, Table, TableFormat, TableName};
 pub use task::{JobKind, Task};

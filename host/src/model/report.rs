@@ -217,6 +217,31 @@ pub struct RuleReport {
     /// The tables that it could read, and the digest of the version of each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, String>,
+    /// What it looked up, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<LookupReport>,
+}
+
+/// One lookup of a rule: which URL, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupReport {
+    /// The URL, as the rule gave it.
+    pub url: String,
+    /// The status of the answer, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Otherwise why there was none: `timeout`, `too-large`, or `denied: ` or `unavailable: ` and a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How many bytes the answer's body had.
+    pub bytes: u64,
+    /// The digest of the body, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Whether the answer was there already: the job had asked before, or another one a short while ago.
+    pub cached: bool,
+    /// How long the rule waited, in microseconds.
+    pub duration_us: u64,
 }
 
 /// What all rules said of one job, and which revision said it.
