@@ -49,14 +49,17 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0005_open_places",
     "0006_access",
     "0007_requests",
-    "0008_tables"
+    "0008_tables",
+    "0009_changes"
 ];
 
 impl Db {
     /// Applies the migrations that are missing, and returns their names. A database that is ahead of this program is
     /// refused.
     pub async fn sync(&self, now: Timestamp) -> Result<Vec<String>> {
-        self.apply(MIGRATIONS, now).await
+        let applied = self.apply(MIGRATIONS, now).await?;
+        self.count_changes_on().await?;
+        Ok(applied)
     }
 
     /// Compares the schema to this program's.

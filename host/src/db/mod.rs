@@ -19,6 +19,7 @@
 
 mod archive;
 mod arg;
+mod changes;
 mod error;
 mod flush;
 mod ids;
@@ -39,11 +40,13 @@ mod tokens;
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _};
+use tokio::sync::Notify;
 
 pub use archive::{ArchivedFile, Reservation, ReserveError, TakenLocation};
 pub use error::{DbError, Result};
@@ -51,7 +54,7 @@ pub use ids::IdMode;
 pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
 pub use leases::{Claim, Finish, JobFacts};
 pub use marks::RuleMark;
-pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
+pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction, TransactionRows};
 pub use migrate::SchemaState;
 pub use pacifica::{ForeignJob, ForeignJobs};
 pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
@@ -82,6 +85,8 @@ const LOG_PAGES: &str = "8192";
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
+    /// Told after every write.
+    written: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -117,7 +122,7 @@ impl Db {
             DatabaseUrl::Sqlite(file) => open_sqlite(file, create).await?,
             DatabaseUrl::Postgres(url) => open_postgres(url).await?,
         };
-        Ok(Self { pools })
+        Ok(Self { pools, written: Arc::default() })
     }
 
     /// Asks the database for an answer.
@@ -151,7 +156,8 @@ impl Db {
         Ok(match &self.pools {
             Pools::Sqlite { writer, .. } => Session::sqlite(writer.acquire().await?),
             Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
-        })
+        }
+        .writes(&self.written))
     }
 
     /// A session whose statements are one transaction.
@@ -167,7 +173,8 @@ impl Db {
                 // What the site has configured, be it `on` or stricter.
                 Durability::Durable => pool.begin_with("BEGIN; SET LOCAL synchronous_commit TO DEFAULT").await?,
             }),
-        })
+        }
+        .writes(&self.written))
     }
 }
 

@@ -6,6 +6,7 @@ mod body;
 mod caller;
 mod legacy;
 mod legacy_error;
+mod live;
 mod metrics;
 mod problem;
 mod ready;
@@ -18,6 +19,7 @@ use axum::routing::{MethodRouter, delete, get, head, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use live::Live;
 pub use serve::serve;
 
 use crate::config::HttpSettings;
@@ -40,6 +42,8 @@ pub struct Site {
     pub policy: Arc<PolicyBook>,
     /// Judges again what was judged.
     pub replay: Replay,
+    /// Tells what happens to jobs.
+    pub live: Live,
     /// What is counted.
     pub measures: Measures,
     /// What is set.
@@ -89,8 +93,10 @@ pub fn router(site: Site) -> Router {
     let api = Router::new()
         .route("/jobs", get(api::jobs::list))
         .route("/jobs/{id}", get(api::jobs::show))
+        .route("/jobs/{id}/events", get(api::events::of_job))
         .route("/jobs/{id}/report", get(api::jobs::report))
         .route("/jobs/{id}/files", get(api::jobs::files))
+        .route("/events", get(api::events::all))
         .route("/files/{id}", get(api::files::contents))
         .route("/jobs/{id}/retry", post(api::jobs::retry))
         .route("/jobs/{id}/cancel", post(api::jobs::cancel))

@@ -49,6 +49,10 @@ id! {
     FileId
 }
 id! {
+    /// A change of a job: numbers rise, and 0 is before the first.
+    Change
+}
+id! {
     /// A revision of the policy. Counted from 1; revisions are never edited.
     Revision
 }

@@ -2,13 +2,14 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `plugins`, `capabilities`, `swap`, `uploader` and `authoring` for our own.
+//! `durability`, `live`, `plugins`, `capabilities`, `swap`, `uploader` and `authoring` for our own.
 
 mod authoring;
 mod bundle;
 mod capabilities;
 mod contract;
 mod durability;
+mod live;
 mod operations;
 mod pacifica;
 mod plugins;

@@ -12,8 +12,8 @@ use super::super::Site;
 use super::super::access::Who;
 use super::super::problem::Problem;
 use super::id;
-use crate::db::{Cancelled, JobFilter, Retried, StoredFile, StoredTransaction};
-use crate::model::{FileId, Job, JobId, JobKind, KeyValue, Role, Stage, State as JobState, Timestamp};
+use crate::db::{Cancelled, Db, JobFilter, Retried, StoredFile, TransactionRows};
+use crate::model::{FileId, Job, JobId, JobKind, Role, Stage, State as JobState, Timestamp};
 
 /// Jobs on a page, where nothing else is asked for, and at most.
 const PAGE: u32 = 50;
@@ -57,24 +57,16 @@ impl From<Job> for JobView {
 
 /// A job with what the metadata store has of it.
 #[derive(Serialize)]
-struct JobDetails {
+pub(in crate::http) struct JobDetails {
     #[serde(flatten)]
     job: JobView,
-    transaction: Option<TransactionView>,
+    transaction: Option<TransactionRows>,
 }
 
-#[derive(Serialize)]
-struct TransactionView {
-    submitter: Option<String>,
-    project: Option<String>,
-    instrument: Option<String>,
-    key_values: Vec<KeyValue>,
-}
-
-impl From<StoredTransaction> for TransactionView {
-    fn from(stored: StoredTransaction) -> Self {
-        let StoredTransaction { submitter, project, instrument, key_values, .. } = stored;
-        Self { submitter, project, instrument, key_values }
+impl JobDetails {
+    pub(in crate::http) async fn of(db: &Db, job: Job) -> crate::db::Result<Self> {
+        let transaction = db.transaction_rows(job.id).await?;
+        Ok(Self { job: job.into(), transaction })
     }
 }
 
@@ -91,7 +83,7 @@ struct FileView {
     file: StoredFile,
 }
 
-fn word<T: std::str::FromStr<Err = String>>(given: Option<String>, key: &str) -> Result<Option<T>, Problem> {
+pub(super) fn word<T: std::str::FromStr<Err = String>>(given: Option<String>, key: &str) -> Result<Option<T>, Problem> {
     given.map(|text| text.parse().map_err(|error| Problem::bad_request(format!("{key}: {error}")))).transpose()
 }
 
@@ -122,7 +114,7 @@ pub(in crate::http) async fn list(
     Ok(Json(Page { jobs: jobs.into_iter().map(JobView::from).collect(), next }).into_response())
 }
 
-async fn known(site: &Site, text: &str) -> Result<Job, Problem> {
+pub(super) async fn known(site: &Site, text: &str) -> Result<Job, Problem> {
     let id: JobId = id(text, "job")?;
     site.db.get_job(id).await?.ok_or_else(|| Problem::not_found(format!("there is no job {id}")))
 }
@@ -130,8 +122,7 @@ async fn known(site: &Site, text: &str) -> Result<Job, Problem> {
 /// `GET /api/jobs/{id}`
 pub(in crate::http) async fn show(State(site): State<Site>, Path(text): Path<String>) -> Result<Response, Problem> {
     let job = known(&site, &text).await?;
-    let transaction = site.db.transaction(job.id).await?.map(TransactionView::from);
-    Ok(Json(JobDetails { job: job.into(), transaction }).into_response())
+    Ok(Json(JobDetails::of(&site.db, job).await?).into_response())
 }
 
 /// `GET /api/jobs/{id}/report`
