@@ -189,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn a_table_without_columns_is_none() {
+        for json in ["[{}]", "[{}, {\"a\": 1}]", "[]"] {
+            assert!(Table::parse(json.as_bytes(), TableFormat::Json, None).is_err(), "{json}");
+        }
+    }
+
+    #[test]
     fn the_same_table_has_the_same_version_whichever_way_it_came() {
         let plain = "id,pi\n1,Ada\n2,\n";
         let json = r#"[{"pi": "Ada", "id": 1}, {"id": 2, "pi": null}]"#;
