@@ -68,7 +68,7 @@ pub struct StoredTransaction {
 }
 
 /// What a transaction says of itself, without its files, which may be many.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct TransactionRows {
     /// `Transactions.submitter`.
     pub submitter: Option<String>,
@@ -81,7 +81,7 @@ pub struct TransactionRows {
 }
 
 /// A recorded file.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct StoredFile {
     /// Its id.
     #[serde(rename = "file_id")]

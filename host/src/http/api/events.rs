@@ -2,7 +2,7 @@
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, HeaderMap};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::sse::Sse;
@@ -10,9 +10,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa::IntoParams;
 
 use super::super::Site;
 use super::super::live::{Seat, Told, Wanted};
+use super::super::openapi::LiveEvent;
+use super::super::path::Named;
 use super::super::problem::Problem;
 use super::id;
 use super::jobs::{known, word};
@@ -20,12 +23,17 @@ use crate::db::JobFilter;
 use crate::model::{Change, JobId, JobKind, Stage, State as JobState};
 
 /// Which jobs to tell of: those that fit when they have changed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct Filter {
+    #[param(value_type = Option<JobState>)]
     state: Option<String>,
+    #[param(value_type = Option<Stage>)]
     stage: Option<String>,
+    #[param(value_type = Option<JobKind>)]
     kind: Option<String>,
+    /// Who sent them.
     user: Option<String>,
     submitter: Option<String>,
     project: Option<String>,
@@ -33,6 +41,19 @@ pub(in crate::http) struct Filter {
 }
 
 /// `GET /api/events`: every change of a job, from now on, or from where the listener was before.
+#[utoipa::path(
+    get,
+    path = "/api/events",
+    tag = "events",
+    operation_id = "listen",
+    summary = "What happens to jobs, as it happens",
+    params(Filter, ("last-event-id" = Option<Change>, Header, description = "The id of the last event that was seen")),
+    responses(
+        (status = 200, description = "Server-Sent Events: `event: job` with the job as `getJob` shows it and, where it can be gone on from there, an `id`; `event: end` at the end of a job's stream", body = LiveEvent, content_type = "text/event-stream",
+            headers(("cache-control" = String), ("x-accel-buffering" = String))),
+        (status = 400, description = "A filter or the id is none"),
+    ),
+)]
 pub(in crate::http) async fn all(
     State(site): State<Site>,
     filter: Result<Query<Filter>, QueryRejection>,
@@ -54,9 +75,24 @@ pub(in crate::http) async fn all(
 }
 
 /// `GET /api/jobs/{id}/events`: the job as it is, then each change, until it has ended.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/events",
+    tag = "events",
+    operation_id = "listenToJob",
+    summary = "A job as it is, and each change until it has ended",
+    params(("id" = JobId, Path, description = "The job"), ("last-event-id" = Option<Change>, Header, description = "The id of the last event that was seen")),
+    responses(
+        (status = 200, description = "Server-Sent Events: `event: job` with the job as `getJob` shows it and, where it can be gone on from there, an `id`; `event: end` at the end of a job's stream", body = LiveEvent, content_type = "text/event-stream",
+            headers(("cache-control" = String), ("x-accel-buffering" = String))),
+        (status = 204, description = "The end of the job was seen already"),
+        (status = 400, description = "An id is none"),
+        (status = 404, description = "There is no such job"),
+    ),
+)]
 pub(in crate::http) async fn of_job(
     State(site): State<Site>,
-    Path(text): Path<String>,
+    Named(text): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let job: JobId = id(&text, "job")?;
