@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access;
 use crate::config::{DatabaseUrl, QueueUrl, SandboxSettings, Settings};
 use crate::db::Db;
-use crate::http::{self, Site};
+use crate::http::{self, Live, Site};
 use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper, Uploads};
 use crate::measures::{self, Measures};
 use crate::model::{Job, JobId, JobKind, Timestamp};
@@ -86,7 +86,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
             format!("cannot listen on {listen}; is another server there? --listen names another address")
         })?;
         let address = listener.local_addr()?;
-        let router = http::router(parts.site(&settings));
+        let router = http::router(parts.site(&settings, &stop));
         let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
         tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
         announce(&format!("listening on http://{address}"));
@@ -97,7 +97,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let listener = TcpListener::bind(listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {listen}; metrics.listen names another"))?;
         tracing::info!(address = %listener.local_addr()?, "metrics are served");
-        let router = http::operations(parts.site(&settings));
+        let router = http::operations(parts.site(&settings, &stop));
         let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
         tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
     }
@@ -137,7 +137,7 @@ pub async fn run_again(settings: &Settings, again: Again) -> anyhow::Result<Opti
     let renewals = parts.renewals(settings, &renewing);
     let run = async {
         let file = std::fs::File::open(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let intake = parts.site(settings).intake;
+        let intake = parts.site(settings, &CancellationToken::new()).intake;
         if intake.readmit(id, kind, &user, file).await?.is_none() {
             return Ok(None);
         }
@@ -275,7 +275,7 @@ impl Parts {
         }
     }
 
-    fn site(&self, settings: &Settings) -> Site {
+    fn site(&self, settings: &Settings, stop: &CancellationToken) -> Site {
         let intake = Intake {
             db: self.db.clone(),
             spool: self.spool.clone(),
@@ -299,6 +299,7 @@ impl Parts {
                 sources: self.sources.clone(),
                 policy: self.policy.clone(),
             },
+            live: Live::new(self.db.clone(), settings.http.max_listeners, stop.clone()),
             measures: self.measures.clone(),
             settings: Arc::new(settings.http.clone()),
             max_document: settings.spool.max_metadata,

@@ -27,6 +27,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{self, Flags, Mistakes, Settings, Surroundings};
 use crate::db::{Db, SchemaState};
+use crate::http;
 use crate::outbox;
 use crate::plugin::{Asked, compile_apart};
 use exit::Failure;
@@ -100,6 +101,8 @@ enum Command {
     },
     /// Say what is configured, what answers, and what to do about the rest
     Doctor,
+    /// Print the description of the HTTP calls, OpenAPI 3.1 in JSON
+    Openapi,
     /// Print the completions of a shell
     Completions {
         /// Which shell
@@ -134,6 +137,10 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
     match cli.command {
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
+            return Ok(Exit::Done);
+        }
+        Command::Openapi => {
+            printer.raw(http::document_text().trim_end())?;
             return Ok(Exit::Done);
         }
         Command::CompileComponent { seconds, memory } => {
@@ -172,6 +179,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             | Command::Table(_)
             | Command::Uploader(_)
             | Command::CompileComponent { .. }
+            | Command::Openapi
             | Command::Completions { .. } => Ok(Exit::Done),
         }
     })

@@ -62,6 +62,7 @@ keys! {
     MAX_BODY = "http.max_body", "SLUICE_HTTP_MAX_BODY";
     IDLE_TIMEOUT = "http.idle_timeout", "SLUICE_HTTP_IDLE_TIMEOUT";
     MAX_UPLOADS = "http.max_uploads", "SLUICE_HTTP_MAX_UPLOADS";
+    MAX_LISTENERS = "http.max_listeners", "SLUICE_HTTP_MAX_LISTENERS";
     CONNECT_ATTEMPTS = "connect.attempts", "SLUICE_CONNECT_ATTEMPTS";
     CONNECT_WAIT = "connect.wait", "SLUICE_CONNECT_WAIT";
     SPOOL_FOLDER = "spool.folder", "SLUICE_SPOOL_FOLDER";

@@ -309,6 +309,7 @@ fn http_settings(sources: &mut Sources) -> HttpSettings {
         max_body: sources.one(&keys::MAX_BODY, parse::limit).flatten(),
         idle_timeout: sources.one(&keys::IDLE_TIMEOUT, parse::duration).unwrap_or(Duration::from_secs(60)),
         max_uploads: sources.one(&keys::MAX_UPLOADS, count).unwrap_or(512),
+        max_listeners: sources.one(&keys::MAX_LISTENERS, count).unwrap_or(256),
         require_token: sources.one(&keys::REQUIRE_TOKEN, parse::truth).unwrap_or(false),
         plugin_keys: sources.many(&keys::PLUGIN_KEYS, b',', parse::plugin_key).unwrap_or_default(),
     }

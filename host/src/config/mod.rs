@@ -113,6 +113,8 @@ pub struct HttpSettings {
     pub idle_timeout: Duration,
     /// Uploads received at a time; more are answered 503 with Retry-After.
     pub max_uploads: usize,
+    /// Listeners to live events at a time; more are answered 503 with Retry-After.
+    pub max_listeners: usize,
     /// Whether every call needs a token, Pacifica's included.
     pub require_token: bool,
     /// The keys of which one must have signed a plugin that is added; none takes unsigned ones.

@@ -87,6 +87,23 @@ pub struct JobFilter {
     pub limit: u32,
 }
 
+impl JobFilter {
+    /// Whether a job is one of those that are looked for, wherever it stands in the list.
+    pub fn fits(&self, job: &Job) -> bool {
+        // As long as their columns have them.
+        let same = |wanted: &Option<String>, is: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| is.map(indexed) == Some(indexed(wanted)))
+        };
+        self.state.is_none_or(|state| state == job.state)
+            && self.stage.is_none_or(|stage| stage == job.stage)
+            && self.kind.is_none_or(|kind| kind == job.kind)
+            && same(&self.user, Some(&job.user))
+            && same(&self.submitter, job.submitter.as_deref())
+            && same(&self.project, job.project.as_deref())
+            && same(&self.instrument, job.instrument.as_deref())
+    }
+}
+
 /// What an administrator changes in a job by hand. What is not given stays.
 #[derive(Clone, Debug, Default)]
 pub struct SetJob {

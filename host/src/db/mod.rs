@@ -20,6 +20,7 @@
 
 mod archive;
 mod arg;
+mod changes;
 mod error;
 mod flush;
 mod ids;
@@ -43,11 +44,13 @@ mod tokens;
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _};
+use tokio::sync::Notify;
 
 pub use archive::{ArchivedFile, Reservation, ReserveError, TakenLocation};
 pub use error::{DbError, Result};
@@ -55,7 +58,7 @@ pub use ids::IdMode;
 pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
 pub use leases::{Claim, Finish, JobFacts};
 pub use marks::RuleMark;
-pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
+pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction, TransactionRows};
 pub use migrate::SchemaState;
 pub use outbox::{DueEvent, EventCounts, EventFilter, EventRecord, EventState, Recorded};
 pub use pacifica::{ForeignJob, ForeignJobs};
@@ -89,6 +92,8 @@ const LOG_PAGES: &str = "8192";
 pub struct Db {
     pools: Pools,
     outbox: Outbox,
+    /// Told after every write.
+    written: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -124,7 +129,7 @@ impl Db {
             DatabaseUrl::Sqlite(file) => open_sqlite(file, create).await?,
             DatabaseUrl::Postgres(url) => open_postgres(url).await?,
         };
-        Ok(Self { pools, outbox: Outbox::default() })
+        Ok(Self { pools, outbox: Outbox::default(), written: Arc::default() })
     }
 
     /// Asks the database for an answer.
@@ -158,7 +163,8 @@ impl Db {
         Ok(match &self.pools {
             Pools::Sqlite { writer, .. } => Session::sqlite(writer.acquire().await?),
             Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
-        })
+        }
+        .writes(&self.written))
     }
 
     /// A session whose statements are one transaction.
@@ -174,7 +180,8 @@ impl Db {
                 // What the site has configured, be it `on` or stricter.
                 Durability::Durable => pool.begin_with("BEGIN; SET LOCAL synchronous_commit TO DEFAULT").await?,
             }),
-        })
+        }
+        .writes(&self.written))
     }
 }
 

@@ -16,6 +16,14 @@ use crate::model::Timestamp;
 use crate::traces;
 
 /// `GET /metrics`, in Prometheus's text format.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    operation_id = "getMetrics",
+    summary = "What is counted, for Prometheus",
+    responses((status = 200, description = "In Prometheus's text format", body = String, content_type = "text/plain")),
+)]
 pub(super) async fn show(State(site): State<Site>) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let oldest = site.db.oldest_waiting().await?.map_or(Duration::ZERO, |since| now.since(since));

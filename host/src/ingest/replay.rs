@@ -33,7 +33,7 @@ pub struct Replay {
 }
 
 /// What a replay found, job by job and in sum.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Again {
     /// In sum.
     pub summary: Summary,
@@ -44,7 +44,7 @@ pub struct Again {
 }
 
 /// How many verdicts would be others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Summary {
     /// Jobs judged again.
     pub judged: usize,
@@ -61,7 +61,7 @@ pub struct Summary {
 }
 
 /// A job judged again.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Replayed {
     /// The job.
     pub job_id: JobId,
@@ -82,7 +82,7 @@ pub struct Replayed {
 }
 
 /// What one rule said then and now.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct RuleReplayed {
     /// The rule.
     pub rule: String,
@@ -100,7 +100,7 @@ pub struct RuleReplayed {
 }
 
 /// A job that could not be judged again, and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Skipped {
     /// The job.
     pub job_id: JobId,

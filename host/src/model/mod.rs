@@ -16,7 +16,7 @@ pub use access::Role;
 pub use digest::{Digest, HashKind, Hasher, UnknownHash};
 pub use document::{Document, DocumentError, FileRow, KeyValue, Row, RowKind, TransactionField, TransactionValue};
 pub use ended::{Ending, JobEnded};
-pub use ids::{FileId, JobId, Revision};
+pub use ids::{Change, FileId, JobId, Revision};
 pub use job::{Job, Stage, State, StepRecord};
 pub use path::{BundlePath, PathError};
 pub use report::{

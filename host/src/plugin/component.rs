@@ -35,7 +35,7 @@ const OFFERED: [&str; 11] = [
 const LOOKUP: &str = "sluice:plugin/lookup@1.";
 
 /// What a plugin is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PluginKind {
     /// It judges bundles.
@@ -55,7 +55,7 @@ impl PluginKind {
 }
 
 /// What a plugin says of itself, and what was seen of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PluginInfo {
     /// `sha256:` and the digest of the component.
     pub digest: String,

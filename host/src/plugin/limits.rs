@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{CallLimits, FailureKind};
 
 /// What one call of a plugin may use, as a rule sets it. Other limits are the same for all rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Time on the processor, in milliseconds. A call that waits is ended after four times as long; waiting for lookups
