@@ -291,6 +291,7 @@ impl Parts {
             },
             measures: self.measures.clone(),
             settings: Arc::new(settings.http.clone()),
+            configured: Arc::new(settings.clone()),
             max_document: settings.spool.max_metadata,
             uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),
         }

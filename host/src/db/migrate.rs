@@ -49,7 +49,8 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0005_open_places",
     "0006_access",
     "0007_requests",
-    "0008_tables"
+    "0008_tables",
+    "0010_sessions"
 ];
 
 impl Db {

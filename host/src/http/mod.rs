@@ -10,6 +10,7 @@ mod metrics;
 mod problem;
 mod ready;
 mod serve;
+mod ui;
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use serve::serve;
 
-use crate::config::HttpSettings;
+use crate::config::{HttpSettings, Settings};
 use crate::db::Db;
 use crate::ingest::{Intake, Replay, Uploads};
 use crate::measures::Measures;
@@ -44,6 +45,8 @@ pub struct Site {
     pub measures: Measures,
     /// What is set.
     pub settings: Arc<HttpSettings>,
+    /// Everything that is set, to be shown.
+    pub configured: Arc<Settings>,
     /// The largest document of a move, in bytes.
     pub max_document: u64,
     /// Receives bundles in parts.
@@ -123,6 +126,8 @@ pub fn router(site: Site) -> Router {
         .route("/readyz", get(ready::ready))
         .route("/metrics", get(metrics::show))
         .layer(middleware::from_fn_with_state(site.clone(), access::identify))
+        // After the layer above: the console knows people by their sessions, not by tokens.
+        .nest("/ui", ui::router(site.clone()))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(middleware::from_fn(metrics::count))
         .with_state(site)

@@ -2,11 +2,12 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `plugins`, `capabilities`, `swap`, `uploader` and `authoring` for our own.
+//! `durability`, `plugins`, `capabilities`, `console`, `swap`, `uploader` and `authoring` for our own.
 
 mod authoring;
 mod bundle;
 mod capabilities;
+mod console;
 mod contract;
 mod durability;
 mod operations;

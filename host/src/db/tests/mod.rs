@@ -10,6 +10,7 @@ mod plans;
 mod policy;
 mod postgres;
 mod requests;
+mod sessions;
 mod tables;
 
 use std::sync::Arc;
