@@ -29,8 +29,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Who looks at a page.
-#[derive(Clone, Debug, Default)]
+/// Who looks at a page. Not to be logged: it holds what a session lives by.
+#[derive(Clone, Default)]
 pub(super) struct Viewer {
     /// Whose token the session was opened with; none for who has not signed in.
     pub(super) bearer: Option<Arc<Bearer>>,
@@ -112,7 +112,6 @@ fn told(mut response: Response, kept: bool) -> Response {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Not `no-referrer`: forms would then not say where they come from either.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     if !kept {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static("cookie"));

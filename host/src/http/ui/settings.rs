@@ -26,12 +26,37 @@ pub(super) struct Field {
     /// Its place, such as `config/transaction/project`, which is also its name.
     path: String,
     label: String,
-    help: String,
+    /// Words, and whether they are code.
+    help: Vec<(bool, String)>,
     required: bool,
     kind: Kind,
     mistakes: Vec<String>,
     /// Whether an empty field stands for something: an empty text, an empty list.
     set: bool,
+}
+
+impl Field {
+    /// Whether nothing is set in it, and nothing is wrong with it: it need not be seen.
+    fn is_blank(&self) -> bool {
+        let blank = match &self.kind {
+            Kind::Text { value, .. }
+            | Kind::Number { value, .. }
+            | Kind::Lines { value, .. }
+            | Kind::Json { value, .. } => value.is_empty(),
+            Kind::Choice { options, .. } => options.iter().all(|option| !option.selected),
+            Kind::Group { present, fields, .. } => !present && fields.iter().all(Self::is_blank),
+            Kind::Entries { entries } => entries.is_empty(),
+        };
+        blank && !self.set && self.mistakes.is_empty()
+    }
+
+    /// Whether the fields of a table are folded away.
+    fn is_folded(&self) -> bool {
+        match &self.kind {
+            Kind::Group { optional: true, fields, .. } => fields.iter().all(Self::is_blank),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -187,7 +212,7 @@ impl<'a> Maker<'a> {
         Field {
             path: path.to_owned(),
             label: label.to_owned(),
-            help: about.to_owned(),
+            help: marked(about),
             required,
             kind,
             mistakes: own,
@@ -391,6 +416,12 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(object) => object.values().all(is_empty),
         _ => false,
     }
+}
+
+/// What stands between backticks is code.
+fn marked(text: &str) -> Vec<(bool, String)> {
+    let parts = text.split('`').enumerate().map(|(place, part)| (place % 2 == 1, part.to_owned()));
+    parts.filter(|(_, part)| !part.is_empty()).collect()
 }
 
 /// `max_part_bytes` as people write it.

@@ -104,8 +104,7 @@ impl Browser {
 
     /// Waits until there is an element.
     pub(crate) async fn find(&self, css: &str) {
-        let found = until_some(&format!("{css} is there"), || async { self.client.find(Locator::Css(css)).await.ok() });
-        found.await;
+        until_some(&format!("{css} is there"), || async { self.client.find(Locator::Css(css)).await.ok() }).await;
     }
 
     /// Waits until an element's text is as it should be, and answers it.

@@ -63,7 +63,9 @@ async fn hostile_names_are_shown_as_the_text_that_they_are() {
     ] {
         browser.go(path).await;
         browser.find("h1").await;
-        let text = browser.text("main").await;
+        // What is folded away counts as well.
+        let text = browser.run("return document.querySelector('main').textContent").await;
+        let text = text.as_str().expect("a text");
         assert!(NAMES.iter().any(|name| text.contains(name)) || text.contains("<b>bob</b>"), "{path}: {text}");
         assert_eq!(browser.run("return window.pwned === undefined").await, json!(true), "{path}");
         assert_eq!(browser.count("main img, main script, main b, main h1 ~ h1").await, 0, "{path}");

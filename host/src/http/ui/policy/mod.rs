@@ -35,6 +35,8 @@ struct RuleLine {
     plugin: String,
     /// Of the plugin that it runs; empty where that is still to be found.
     digest: String,
+    /// The version of that plugin, where the name of it does not say it.
+    version: String,
     mode: &'static str,
     scope: Vec<(&'static str, String)>,
     on_failure: &'static str,
@@ -71,12 +73,22 @@ fn tally(tally: &ShadowTally) -> String {
 }
 
 /// The rules of a document, as the list shows them.
-fn lines(document: &PolicyDocument, marks: &[RuleMark], shadows: &BTreeMap<String, ShadowTally>) -> Vec<RuleLine> {
+fn lines(
+    document: &PolicyDocument,
+    marks: &[RuleMark],
+    shadows: &BTreeMap<String, ShadowTally>,
+    plugins: &[PluginInfo],
+) -> Vec<RuleLine> {
+    let version = |rule: &Rule| {
+        let digest = document.digests.get(&rule.name).filter(|_| !rule.plugin.contains(['@', ':']))?;
+        plugins.iter().find(|info| info.digest == *digest).map(|info| info.version.clone())
+    };
     let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default();
     let one = |rule: &Rule| RuleLine {
         name: rule.name.clone(),
         plugin: rule.plugin.clone(),
         digest: document.digests.get(&rule.name).cloned().unwrap_or_default(),
+        version: version(rule).unwrap_or_default(),
         mode: rule.mode.name(),
         scope: scope(rule),
         on_failure: match rule.on_failure {
@@ -177,13 +189,14 @@ async fn page(site: &Site, viewer: &Viewer, draft: Draft, applied: bool) -> Resu
     let changed = active.document != draft.document;
     let stored = site.db.revision(active.base).await?;
     let (marks, shadows) = (site.policy.unhealthy().await?, site.policy.shadows(LOOK_BACK).await?);
+    let plugins = site.policy.registry().list().await?;
     let title = if changed { "Draft of a policy" } else { "Policy" };
     shown(&PolicyPage {
         page: Page::new(title, "policy", viewer),
         carried: draft.carried()?,
         changed,
-        rules: lines(&draft.document, &marks, &shadows),
-        plugins: choices(&site.policy.registry().list().await?, ""),
+        rules: lines(&draft.document, &marks, &shadows, &plugins),
+        plugins: choices(&plugins, ""),
         made: stored.map(|stored| (stored.author, stored.created.into(), stored.message)),
         draft,
         applied,
