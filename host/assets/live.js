@@ -12,6 +12,12 @@
   const inner = () => part.firstElementChild;
   const every = () => Number(inner()?.dataset.every || 0);
 
+  // Nothing is taken from under a pointer or out of the hands of somebody who types.
+  let pressed = false;
+  part.addEventListener("pointerdown", () => { pressed = true; });
+  for (const type of ["pointerup", "pointercancel"]) window.addEventListener(type, () => setTimeout(() => { pressed = false; }));
+  const inHand = () => pressed || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
+
   // What somebody has opened, or is in the middle of, outlives the replacement.
   function replace(html) {
     const open = [...part.querySelectorAll("details[open]")].map((one) => one.id || one.className);
@@ -38,8 +44,10 @@
       const answer = await fetch(address, { credentials: "same-origin", cache: "no-store" });
       if (answer.ok && !answer.redirected) {
         const html = await answer.text();
-        if (html.trim() !== look.last) replace(html);
-        look.last = html.trim();
+        if (html.trim() !== look.last && !inHand()) {
+          replace(html);
+          look.last = html.trim();
+        }
         wait = every();
       } else if (answer.redirected || answer.status === 401) {
         wait = 0; // signed out meanwhile: the page stays as it is

@@ -143,18 +143,17 @@ fn limits(settings: &Settings) -> Vec<(&'static str, String)> {
 fn sum(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
     let fits =
         |sample: &&Sample| sample.name == name && labels.iter().all(|(key, value)| sample.label(key) == Some(*value));
-    samples.iter().filter(fits).map(|sample| sample.value).sum()
+    samples.iter().filter(fits).fold(0.0, |sum, sample| sum + sample.value)
 }
 
 fn totals(samples: &[Sample]) -> Vec<(&'static str, String)> {
     let whole = |value: f64| format!("{value:.0}");
     let calls = sum(samples, "sluice_http_requests_total", &[]);
-    let failed: f64 = samples
+    let failed = samples
         .iter()
         .filter(|sample| sample.name == "sluice_http_requests_total")
         .filter(|sample| sample.label("status").is_some_and(|status| status.starts_with('5')))
-        .map(|sample| sample.value)
-        .sum();
+        .fold(0.0, |sum, sample| sum + sample.value);
     vec![
         ("Bundles received", whole(sum(samples, "sluice_received_jobs_total", &[]))),
         ("Bytes received", words::bytes(sum(samples, "sluice_received_bytes_total", &[]) as u64)),

@@ -136,9 +136,11 @@ impl Browser {
 
     /// Types into a field, or names a file for it.
     pub(crate) async fn type_into(&self, css: &str, text: &str) {
-        self.find(css).await;
-        let field = self.client.find(Locator::Css(css)).await.expect("a field");
-        field.send_keys(text).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        // A part of the page that is just being renewed has another field of this name a moment later.
+        until_some(&format!("{css} can be typed into"), || async {
+            self.client.find(Locator::Css(css)).await.ok()?.send_keys(text).await.ok()
+        })
+        .await;
     }
 
     /// Types into a field instead of what is in it.

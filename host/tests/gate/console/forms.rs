@@ -164,3 +164,85 @@ async fn the_cookie_is_for_https_where_a_trusted_proxy_says_so() {
     assert!(sign_in("https").await.contains("; Secure"));
     assert!(!sign_in("http").await.contains("Secure"));
 }
+
+/// The value of a hidden field of a page.
+fn hidden(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{name} in {page}"));
+    let escaped = rest.split('"').next().expect("a value");
+    escaped
+        .replace("&#34;", "\"")
+        .replace("&#39;", "'")
+        .replace("&#60;", "<")
+        .replace("&#62;", ">")
+        .replace("&#38;", "&")
+}
+
+#[tokio::test]
+async fn without_a_script_a_plugin_is_added_and_a_rule_made_of_it() {
+    let site = Site::start().await;
+    let session = Session::open(&site, &admin_token(&site)).await;
+    let component =
+        crate::site::plugin_folders().iter().map(|folder| folder.join("hostile.wasm")).find(|path| path.is_file());
+    let component = std::fs::read(component.expect("the guest is built")).expect("a component");
+    let part = |name: &str| format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\n\r\n");
+    let with_token = |token: &str, wasm: &[u8]| {
+        let mut body = format!("{}{token}\r\n{}", part("form_token"), part("component")).into_bytes();
+        body.extend_from_slice(wasm);
+        body.extend_from_slice(b"\r\n--B--\r\n");
+        let request = session.http.post(format!("{}/ui/plugins", session.base)).header("cookie", &session.cookie);
+        request.header("content-type", "multipart/form-data; boundary=B").body(body)
+    };
+    assert_eq!(status(with_token("forged", &component)).await, StatusCode::FORBIDDEN);
+    let refused = with_token(&session.form_token, b"\0asm\x01\0\0\0").send().await.expect("an answer");
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text().await.expect("a page").contains("core WebAssembly module"));
+    assert_eq!(status(with_token(&session.form_token, &component)).await, StatusCode::SEE_OTHER);
+
+    let step = |fields: Vec<(&'static str, String)>| {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("form_token", &session.form_token);
+        form.extend_pairs(fields);
+        let request = session.post_form("/ui/policy/draft", &form.finish());
+        async move { request.send().await.expect("an answer") }
+    };
+    let page =
+        step(vec![("action", "add".to_owned()), ("plugin", "hostile".to_owned())]).await.text().await.expect("a page");
+    let (base, draft) = (hidden(&page, "base"), hidden(&page, "draft"));
+    let kept = step(vec![
+        ("action", "keep".to_owned()),
+        ("base", base.clone()),
+        ("draft", draft),
+        ("index", String::new()),
+        ("shown_plugin", "hostile".to_owned()),
+        ("plugin", "hostile".to_owned()),
+        ("name", "told".to_owned()),
+        ("mode", "enforce".to_owned()),
+        ("when.kinds", "upload".to_owned()),
+        ("when.projects", "12*\r\nx".to_owned()),
+        ("config/do", "\"reject\"".to_owned()),
+        ("limits.time_ms", "500".to_owned()),
+        ("limits.memory_mib", "64".to_owned()),
+        ("limits.read_mib", "1".to_owned()),
+        ("quarantine.failures", "5".to_owned()),
+        ("quarantine.within_s", "600".to_owned()),
+        ("on_failure", "accept".to_owned()),
+    ]);
+    let page = kept.await.text().await.expect("a page");
+    assert!(page.contains("id=\"is-draft\""), "{page}");
+    let apply = [
+        ("action", "apply".to_owned()),
+        ("base", base),
+        ("draft", hidden(&page, "draft")),
+        ("message", "by hand".to_owned()),
+    ];
+    assert_eq!(step(apply.to_vec()).await.status(), StatusCode::SEE_OTHER);
+    let rule = site.policy().await.pop().expect("a rule");
+    assert_eq!(
+        rule,
+        json!({
+            "name": "told", "plugin": "hostile", "mode": "enforce", "config": {"do": "reject"}, "on_failure": "accept",
+            "when": {"kinds": ["upload"], "projects": ["12*", "x"]}, "grants": {},
+            "limits": {"time_ms": 500, "memory_mib": 64, "read_mib": 1},
+        })
+    );
+}

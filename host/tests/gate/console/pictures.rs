@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::browser::Browser;
 use crate::bundle::bundle;
@@ -20,7 +20,9 @@ struct Camera<'a> {
 impl Camera<'_> {
     async fn look(&self, dark: bool, width: u32, height: u32) {
         let scheme = if dark { "dark" } else { "light" };
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        // What would still be on its way from the one look to the other is there at once.
+        let still = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, still]});
         self.browser.command("Emulation.setEmulatedMedia", features).await;
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
         self.browser.command("Emulation.setDeviceMetricsOverride", metrics).await;
@@ -52,10 +54,10 @@ async fn pictures_are_taken_where_they_are_asked_for() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
     std::fs::create_dir_all(&folder).expect("a folder");
-    let mut site = Site::start().await;
+    let site = Site::start().await;
     let Some(browser) = Browser::open(&site).await else { return };
     let camera = Camera { browser: &browser, folder };
-    prepare(&mut site).await;
+    prepare(&site).await;
 
     browser.go("/ui/sign-in").await;
     camera.both("sign-in").await;
@@ -113,7 +115,7 @@ async fn pictures_are_taken_where_they_are_asked_for() {
 }
 
 /// Jobs good and bad, a rule in shadow, and some history.
-async fn prepare(site: &mut Site) {
+async fn prepare(site: &Site) {
     let plugin = |name: &str| {
         let path =
             plugin_folders().iter().map(|folder| folder.join(format!("{name}.wasm"))).find(|path| path.is_file());
@@ -123,35 +125,35 @@ async fn prepare(site: &mut Site) {
         let pushed = site.api_request(Method::POST, "/api/plugins", None).body(plugin(name));
         assert!(site.send(pushed).await.status.is_success());
     }
-    for name in ["metadata-last", "foreign-submitter", "japanese-names", "missing-project"] {
+    for name in ["metadata-last", "foreign-submitter", "empty-file", "missing-project"] {
         let job = site.upload_as("ada", bundle(name)).await;
         site.wait(job).await;
     }
-    site.edit_policy(|rules| {
-        rules.push(json!({
-            "name": "names", "plugin": "file-names", "mode": "shadow", "when": {"projects": ["1234*"]},
-            "config": {"names": [
-                {"files": "**", "portable": true, "max_part_bytes": 255, "hint": "use letters, digits, . _ and -"},
-                {"files": "scan/**", "allowed": ["*.csv", "*.dat"], "severity": "warning"},
-            ]},
-        }));
-    })
-    .await;
-    let more = [
-        "hash-types",
-        "japanese-names",
-        "wrong-hash",
-        "empty-file",
-        "not-a-tar",
-        "subdir-spellings",
-        "checksum-wrong-first",
-    ];
-    for name in more {
+    let names = json!({
+        "name": "names", "plugin": "file-names", "mode": "shadow", "when": {"projects": ["1234*"]},
+        "config": {"names": [
+            {"files": "scan/**", "allowed": ["scan-*.csv"], "hint": "Call scans scan-001.csv, scan-002.csv and so on."},
+            {"portable": true, "max_part_bytes": 255},
+        ]},
+    });
+    add(site, names, "what would a convention for scans reject?").await;
+    for name in ["hash-types", "metadata-last", "wrong-hash", "empty-file", "not-a-tar", "subdir-spellings"] {
         let job = site.upload_as("bob", bundle(name)).await;
         site.wait(job).await;
     }
-    site.edit_policy(|rules| {
-        rules.push(json!({"name": "quota", "plugin": "quota", "on_failure": "accept", "config": {"quotas": [{"max_bytes": "50 GiB", "max_files": 10000}]}}));
-    })
-    .await;
+    let quota = json!({
+        "name": "quota", "plugin": "quota", "on_failure": "accept",
+        "config": {"quotas": [{"max_bytes": "50 GiB", "max_files": 10_000}]},
+    });
+    add(site, quota, "nothing larger than the tape takes in a night").await;
+}
+
+/// Puts a rule at the end of the policy.
+async fn add(site: &Site, rule: Value, why: &str) {
+    let reply = site.api(Method::GET, "/api/policy", None).await;
+    let mut rules = reply.json()["rules"].take();
+    rules.as_array_mut().expect("rules").push(rule);
+    let etag = reply.headers["etag"].to_str().expect("a tag");
+    let reply = site.put_policy(etag, &json!({"rules": rules, "message": why})).await;
+    assert!(reply.status.is_success(), "{}", reply.text());
 }

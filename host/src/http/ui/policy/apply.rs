@@ -70,6 +70,8 @@ struct JobAgain {
     then: &'static str,
     now: &'static str,
     changed: bool,
+    /// Why it is not accepted now; empty where it is.
+    reasons: String,
     rules: Vec<RuleAgain>,
 }
 
@@ -138,6 +140,7 @@ async fn replayed(site: &Site, draft: &Draft, last: u32) -> Result<Replayed, Tro
             then: job.accepted_then.map_or("never judged", word),
             now: word(job.accepted_now),
             changed: job.changed,
+            reasons: job.reasons.clone(),
             rules: differences(job),
         })
         .collect();
