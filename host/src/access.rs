@@ -1,4 +1,4 @@
-//! Tokens: made, recognised, and the first one of a new site.
+//! Tokens: made, recognised, and the first one of a new site. Sessions: what a token is exchanged for in a browser.
 //!
 //! A token is `sluice_ID_SECRET`. The id may be shown; the secret has 256 bits of randomness, so that a plain SHA-256 of the
 //! token, which is all that is kept, gives nothing away.
@@ -6,15 +6,19 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::db::{Db, Result, TokenRecord};
+use crate::db::{Db, Result, SessionRecord, TokenRecord};
 use crate::model::{Digest, HashKind, Role, Timestamp};
 
 const PREFIX: &str = "sluice_";
 /// The file in the data folder that the first admin token is written to.
 pub const FIRST_TOKEN: &str = "admin-token";
+
+/// How long somebody stays signed in to the console: a long day.
+pub const SESSION: Duration = Duration::from_secs(12 * 3_600);
 
 /// Whoever shows a good token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,30 @@ pub async fn recognise(db: &Db, token: &str) -> Result<Option<Bearer>> {
     Ok(known.map(|known| Bearer { id: known.id, name: known.name, role: known.role }))
 }
 
+/// Opens a session for whoever has shown a good token: what is kept of it, and its secret, for the browser alone.
+pub fn new_session(bearer: &Bearer, now: Timestamp) -> (SessionRecord, String) {
+    let secret = hex::encode(rand::random::<[u8; 32]>());
+    let expires = now.after(SESSION);
+    (SessionRecord { digest: digest(&secret), token: bearer.id.clone(), made: now, expires }, secret)
+}
+
+/// Whose session this is the secret of; none where it is over, or where its token was revoked.
+pub async fn session(db: &Db, secret: &str, now: Timestamp) -> Result<Option<Bearer>> {
+    let known = db.session_token(&digest(secret), now).await?;
+    Ok(known.map(|known| Bearer { id: known.id, name: known.name, role: known.role }))
+}
+
+/// Ends a session.
+pub async fn end_session(db: &Db, secret: &str) -> Result<()> {
+    db.end_session(&digest(secret)).await.map(drop)
+}
+
+/// What every form of a session carries, and what no other site can know: it follows from the secret and does not give it
+/// away.
+pub fn form_token(secret: &str) -> String {
+    digest(&format!("forms of {secret}"))
+}
+
 /// Sees to it that there is an admin token: a site that has none gets one, in a file that only its owner can read.
 pub async fn first_token(db: &Db, data: &Path, now: Timestamp) -> anyhow::Result<()> {
     let path = data.join(FIRST_TOKEN);
@@ -87,6 +115,15 @@ fn digest(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_token_follows_from_the_secret_and_is_not_what_is_kept() {
+        let bearer = Bearer { id: "id".to_owned(), name: "ada".to_owned(), role: Role::Admin };
+        let (record, secret) = new_session(&bearer, Timestamp::from_micros(0));
+        let token = form_token(&secret);
+        assert_eq!(token, form_token(&secret));
+        assert!(token != record.digest && !format!("{record:?}").contains(&secret));
+    }
 
     #[test]
     fn no_two_tokens_are_the_same_and_none_is_kept() {

@@ -302,6 +302,7 @@ impl Parts {
             live: Live::new(self.db.clone(), settings.http.max_listeners, stop.clone()),
             measures: self.measures.clone(),
             settings: Arc::new(settings.http.clone()),
+            configured: Arc::new(settings.clone()),
             max_document: settings.spool.max_metadata,
             uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),
         }

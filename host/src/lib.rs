@@ -17,7 +17,7 @@
 //! | [`cli`] | the command line, and all that is printed |
 //! | [`client`] | a running gate, as the command line speaks to it |
 //! | [`app`] | the rooms wired together, started, and stopped in order |
-//! | [`http`] | the calls: Pacifica's and the API |
+//! | [`http`] | the calls: Pacifica's and the API; the console |
 //! | [`queue`] | wake-ups; the only room that knows apalis |
 //! | [`ingest`] | the way of a bundle: intake, pipeline, sweeper |
 //! | [`outbox`] | whoever is told of the ends of jobs: deliveries, signed and tried again |
@@ -25,7 +25,7 @@
 //! | [`plugin`] | the sandbox; the only room that knows wasmtime |
 //! | [`seams`] | archive, metadata store, ids: what a site can exchange |
 //! | [`spool`] | bundles on disk until the archive has them |
-//! | [`access`] | tokens: who may do what |
+//! | [`access`] | tokens and sessions: who may do what |
 //! | [`db`] | jobs, leases, places, metadata, revisions; the only SQL |
 //! | [`measures`] | what is counted, for Prometheus |
 //! | [`traces`] | spans for an OpenTelemetry collector |

@@ -78,6 +78,55 @@ impl Measures {
         self.0.run_upkeep();
         self.0.render()
     }
+
+    /// All of it, value by value.
+    pub fn samples(&self) -> Vec<Sample> {
+        self.render().lines().filter(|line| !line.starts_with('#')).filter_map(Sample::read).collect()
+    }
+}
+
+/// One value of what was counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// What was counted.
+    pub name: String,
+    /// Of what kind.
+    labels: Vec<(String, String)>,
+    /// How much.
+    pub value: f64,
+}
+
+impl Sample {
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A line of Prometheus's text format: `name{label="value",…} 1`.
+    fn read(line: &str) -> Option<Self> {
+        let (head, value) = line.rsplit_once(' ')?;
+        let value = value.parse().ok()?;
+        let Some((name, mut rest)) = head.split_once('{') else {
+            return Some(Self { name: head.to_owned(), labels: Vec::new(), value });
+        };
+        let mut labels = Vec::new();
+        while let Some((label, text)) = rest.split_once("=\"") {
+            let (mut content, mut letters) = (String::new(), text.char_indices());
+            let end = loop {
+                match letters.next()? {
+                    (at, '"') => break at,
+                    (_, '\\') => content.push(match letters.next()?.1 {
+                        'n' => '\n',
+                        other => other,
+                    }),
+                    (_, letter) => content.push(letter),
+                }
+            };
+            labels.push((label.trim_start_matches(',').to_owned(), content));
+            rest = &text[end + 1..];
+        }
+        Some(Self { name: name.to_owned(), labels, value })
+    }
 }
 
 /// An HTTP request was answered. `route` is the pattern, not the path: there are few of them.
@@ -211,4 +260,18 @@ pub fn stands(standing: &Standing) {
     gauge!(REVISION).set(standing.revision as f64);
     gauge!(UNHEALTHY).set(standing.unhealthy as f64);
     gauge!(UPLOADS).set(standing.uploads as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_read_with_its_labels_whatever_rules_are_called() {
+        let sample = Sample::read(r#"a_total{rule="x\"}y, \\z",mode="shadow"} 2.5"#).unwrap();
+        assert_eq!((sample.label("rule"), sample.label("mode")), (Some(r#"x"}y, \z"#), Some("shadow")));
+        assert_eq!((sample.name.as_str(), sample.value), ("a_total", 2.5));
+        assert_eq!(Sample::read("b 1").map(|sample| sample.value), Some(1.0));
+        assert_eq!(Sample::read("# TYPE"), None);
+    }
 }

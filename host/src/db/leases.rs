@@ -5,9 +5,9 @@
 
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::jobs::{job_columns, read_job, steps_text};
-use super::session::Statement;
+use super::session::{Row, Statement};
 use super::{Db, DbError, Durability, Result};
-use crate::model::{Job, JobId, JobKind, Revision, State, StepRecord, Task, Timestamp};
+use crate::model::{Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
 
 pub(super) const LOST_JOBS: &str = "SELECT id, kind, due AS since FROM jobs WHERE stage = 'waiting' AND due <= $1
      UNION ALL
@@ -62,7 +62,36 @@ pub struct Finish<'a> {
     pub revision: Option<Revision>,
 }
 
+/// A process that receives or works off jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The process, as its leases name it.
+    pub owner: String,
+    /// What it does with them.
+    pub stage: Stage,
+    /// How many it has.
+    pub jobs: i64,
+    /// Until when the first of these leases lasts.
+    pub until: Timestamp,
+}
+
 impl Db {
+    /// The processes that have jobs in hand. Costs nothing, however many jobs have ended.
+    pub async fn holders(&self) -> Result<Vec<Holder>> {
+        let sql = "SELECT lease_owner, stage, COUNT(*) AS jobs, MIN(lease_until) AS until FROM jobs
+                   WHERE lease_until IS NOT NULL AND stage IN ('receiving', 'running')
+                   GROUP BY lease_owner, stage ORDER BY lease_owner, stage";
+        let read = |row: &Row| {
+            Ok(Holder {
+                owner: row.get("lease_owner")?,
+                stage: row.parse("stage")?,
+                jobs: row.get("jobs")?,
+                until: Timestamp::from_micros(row.get("until")?),
+            })
+        };
+        self.read().await?.rows(sql, &[]).await?.iter().map(read).collect()
+    }
+
     /// Takes a job up: one that waits and is due, or one whose worker has fallen silent. Of several that ask, one gets
     /// it; none for the others, and where there is nothing to take up.
     pub async fn claim(&self, id: JobId, owner: &str, now: Timestamp, lease_until: Timestamp) -> Result<Option<Claim>> {

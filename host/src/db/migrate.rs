@@ -51,6 +51,7 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0007_requests",
     "0008_tables",
     "0009_changes",
+    "0010_sessions",
     "0011_outbox",
     "0012_store_uploads"
 ];

@@ -35,6 +35,7 @@ mod policy;
 mod reports;
 mod requests;
 mod session;
+mod sessions;
 mod store_uploads;
 mod tables;
 #[cfg(test)]
@@ -56,7 +57,7 @@ pub use archive::{ArchivedFile, Reservation, ReserveError, TakenLocation};
 pub use error::{DbError, Result};
 pub use ids::IdMode;
 pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
-pub use leases::{Claim, Finish, JobFacts};
+pub use leases::{Claim, Finish, Holder, JobFacts};
 pub use marks::RuleMark;
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction, TransactionRows};
 pub use migrate::SchemaState;
@@ -64,6 +65,7 @@ pub use outbox::{DueEvent, EventCounts, EventFilter, EventRecord, EventState, Re
 pub use pacifica::{ForeignJob, ForeignJobs};
 pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
 pub use requests::Created;
+pub use sessions::SessionRecord;
 pub use tables::{TableRecord, TableUse};
 pub use tokens::TokenRecord;
 

@@ -30,6 +30,13 @@ impl Db {
         session.commit().await
     }
 
+    /// The newest reports, by the ids of their jobs, as JSON.
+    pub async fn newest_reports(&self, limit: u32) -> Result<Vec<String>> {
+        let sql = "SELECT document FROM reports ORDER BY job_id DESC LIMIT $1";
+        let rows = self.read().await?.rows(sql, args![i64::from(limit)]).await?;
+        rows.iter().map(|row| row.get("document")).collect()
+    }
+
     /// A job's report, as JSON.
     pub async fn get_report(&self, job: JobId) -> Result<Option<String>> {
         let row = self.read().await?.row("SELECT document FROM reports WHERE job_id = $1", args![job]).await?;

@@ -67,17 +67,18 @@ impl Db {
         self.read().await?.rows(sql, &[]).await?.iter().map(read_token).collect()
     }
 
-    /// Revokes a token. Durable. Whether there was one that was good.
+    /// Revokes a token, and ends the sessions that were opened with it. Durable. Whether there was one that was good.
     pub async fn revoke_token(&self, id: &str, now: Timestamp) -> Result<bool> {
         let mut session = self.begin(Durability::Durable).await?;
         let sql = "UPDATE tokens SET revoked = $2 WHERE id = $1 AND revoked IS NULL";
         let touched = session.execute(sql, args![id, now]).await?;
+        session.execute("DELETE FROM sessions WHERE token_id = $1", args![id]).await?;
         session.commit().await?;
         Ok(touched > 0)
     }
 }
 
-fn read_token(row: &Row) -> Result<TokenRecord> {
+pub(super) fn read_token(row: &Row) -> Result<TokenRecord> {
     Ok(TokenRecord {
         id: row.get("id")?,
         name: row.get("name")?,

@@ -42,7 +42,7 @@ impl FromRequestParts<Site> for Peer {
     }
 }
 
-fn is_believed(site: &Site, peer: IpAddr) -> bool {
+pub(super) fn is_believed(site: &Site, peer: IpAddr) -> bool {
     // A socket for both protocols shows callers of the older one by mapped addresses.
     let peer = peer.to_canonical();
     let proxies = &site.settings.trusted_proxies;

@@ -14,6 +14,7 @@ mod problem;
 mod reader;
 mod ready;
 mod serve;
+mod ui;
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub use live::Live;
 pub use openapi::document_text;
 pub use serve::serve;
 
-use crate::config::HttpSettings;
+use crate::config::{HttpSettings, Settings};
 use crate::db::Db;
 use crate::ingest::{Intake, Replay, Uploads};
 use crate::measures::Measures;
@@ -51,6 +52,8 @@ pub struct Site {
     pub measures: Measures,
     /// What is set.
     pub settings: Arc<HttpSettings>,
+    /// Everything that is set, to be shown.
+    pub configured: Arc<Settings>,
     /// The largest document of a move, in bytes.
     pub max_document: u64,
     /// Receives bundles in parts.
@@ -154,6 +157,8 @@ pub fn router(site: Site) -> Router {
         .nest("/api", api)
         .merge(operations_routes())
         .layer(middleware::from_fn_with_state(site.clone(), access::identify))
+        // After the layer above: the console knows people by their sessions, not by tokens.
+        .nest("/ui", ui::router(site.clone()))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(middleware::from_fn(metrics::count))
         .with_state(site)

@@ -11,6 +11,7 @@ use tokio::task::JoinError;
 
 use super::body::DocumentBodyError;
 use crate::db::DbError;
+use crate::ingest::OrderError;
 use crate::policy::PolicyError;
 use crate::seams::SeamError;
 
@@ -56,6 +57,16 @@ impl Problem {
     pub(super) fn check(mut self, check: &'static str) -> Self {
         self.check = Some(check);
         self
+    }
+
+    /// The status it is answered with.
+    pub(super) fn status(&self) -> StatusCode {
+        self.code
+    }
+
+    /// What went wrong, in a sentence.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -112,6 +123,16 @@ impl From<SeamError> for Problem {
             SeamError::Unavailable(_) | SeamError::Silent { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "the archive does not answer; try again later")
             }
+        }
+    }
+}
+
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::NoSuchJob(_) => Self::not_found(error.to_string()),
+            OrderError::Refused(why) => Self::new(StatusCode::CONFLICT, why),
+            OrderError::Db(error) => error.into(),
         }
     }
 }

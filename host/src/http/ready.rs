@@ -12,20 +12,20 @@ use crate::model::Revision;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Readiness {
-    ready: bool,
-    checks: Vec<Check>,
+    pub(super) ready: bool,
+    pub(super) checks: Vec<Check>,
     /// The revision that judges on this node.
     revision: Option<Revision>,
     /// Rules that failed too often in a row. They keep nobody from working.
-    unhealthy_rules: Vec<RuleMark>,
+    pub(super) unhealthy_rules: Vec<RuleMark>,
 }
 
 #[derive(Serialize, ToSchema)]
-struct Check {
-    name: &'static str,
-    ok: bool,
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) ok: bool,
     /// What is wrong; empty where nothing is.
-    detail: String,
+    pub(super) detail: String,
 }
 
 /// 204: the process answers.
@@ -54,14 +54,22 @@ pub(super) async fn healthy() -> StatusCode {
     ),
 )]
 pub(super) async fn ready(State(site): State<Site>) -> (StatusCode, Json<Readiness>) {
-    let database = site.db.ping().await.err().map(|error| error.to_string());
-    let marks = if database.is_none() { site.policy.unhealthy().await.unwrap_or_default() } else { Vec::new() };
-    let spool = site.intake.spool.folder().to_owned();
-    let spool = tokio::fs::metadata(&spool).await.err().map(|error| format!("{}: {error}", spool.display()));
-    let check = |name, wrong: Option<String>| Check { name, ok: wrong.is_none(), detail: wrong.unwrap_or_default() };
-    let checks = vec![check("database", database), check("spool", spool)];
-    let ready = checks.iter().all(|check| check.ok);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let revision = site.policy.active().revision;
-    (status, Json(Readiness { ready, checks, revision, unhealthy_rules: marks }))
+    let readiness = Readiness::of(&site).await;
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+impl Readiness {
+    /// How things stand at this moment.
+    pub(super) async fn of(site: &Site) -> Self {
+        let database = site.db.ping().await.err().map(|error| error.to_string());
+        let marks = if database.is_none() { site.policy.unhealthy().await.unwrap_or_default() } else { Vec::new() };
+        let spool = site.intake.spool.folder().to_owned();
+        let spool = tokio::fs::metadata(&spool).await.err().map(|error| format!("{}: {error}", spool.display()));
+        let check =
+            |name, wrong: Option<String>| Check { name, ok: wrong.is_none(), detail: wrong.unwrap_or_default() };
+        let checks = vec![check("database", database), check("spool", spool)];
+        let ready = checks.iter().all(|check| check.ok);
+        Self { ready, checks, revision: site.policy.active().revision, unhealthy_rules: marks }
+    }
 }

@@ -11,6 +11,7 @@
 mod contents;
 mod held;
 mod intake;
+mod orders;
 mod pipeline;
 mod progress;
 mod replay;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 
 pub use held::Held;
 pub use intake::{Intake, IntakeError, Sender, Taken};
+pub use orders::OrderError;
 pub use pipeline::Pipeline;
 pub use replay::{Again, Replay, Replayed, RuleReplayed, Skipped, Summary};
 pub use sources::Sources;

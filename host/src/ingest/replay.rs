@@ -12,7 +12,7 @@ use crate::model::{Document, Finding, Job, JobId, LookupReport, Outcome, Report,
 use crate::plugin::{Bundle, NoContents};
 use crate::policy::{PinError, PolicyBook, PolicyError, Snapshot, Verdict, review};
 use crate::seams::archive::Archive;
-use crate::spool::Spool;
+use crate::spool::{Manifest, Spool};
 
 /// Jobs that are judged again at a time. Real jobs need the sandbox as well.
 const AT_ONCE: usize = 2;
@@ -195,22 +195,10 @@ impl Replay {
     /// A job's bundle, as far as it is still there, and whether its files' contents are; an error in words where it is
     /// not.
     async fn bundle(&self, job: &Job) -> Result<Result<(Bundle, bool), String>, PolicyError> {
-        let (spool, id) = (self.spool.clone(), job.id);
-        let spooled = tokio::task::spawn_blocking(move || {
-            let manifest = spool.manifest(id).ok().flatten().filter(|manifest| manifest.metadata)?;
-            Some((manifest, spool.metadata(id).ok()?))
-        });
-        let spooled = spooled.await.map_err(anyhow::Error::from)?;
-        let (text, manifest) = match spooled {
-            Some((manifest, text)) => (text, Some(manifest)),
-            None => match self.db.transaction(id).await? {
-                Some(transaction) => (transaction.document.into_bytes(), None),
-                None => return Ok(Err("its metadata is not kept any more".to_owned())),
-            },
-        };
-        let document = match Document::parse(text) {
-            Ok(document) => Arc::new(document),
-            Err(error) => return Ok(Err(format!("its metadata cannot be read: {error}"))),
+        let id = job.id;
+        let (document, manifest) = match self.document(id).await? {
+            Ok((document, manifest)) => (Arc::new(document), manifest),
+            Err(why) => return Ok(Err(why)),
         };
         let places = self.db.archived(id).await?;
         let contents = match (&manifest, places.is_empty()) {
@@ -223,6 +211,30 @@ impl Replay {
         let file_ids = self.db.file_ids(id).await?.unwrap_or_default();
         let bundle = Bundle::new(Some(id), job.kind, job.user.clone(), job.created, document, file_ids, contents);
         Ok(Ok((bundle, there)))
+    }
+
+    /// A job's metadata document, with the manifest where its bundle is still in the spool; an error in words where there
+    /// is none that can be read.
+    pub async fn document(&self, id: JobId) -> Result<Result<(Document, Option<Manifest>), String>, PolicyError> {
+        let spool = self.spool.clone();
+        let spooled = tokio::task::spawn_blocking(move || {
+            let manifest = spool.manifest(id).ok().flatten().filter(|manifest| manifest.metadata)?;
+            Some((manifest, spool.metadata(id).ok()?))
+        });
+        let spooled = spooled.await.map_err(anyhow::Error::from)?;
+        let (text, manifest) = match spooled {
+            Some((manifest, text)) => (text, Some(manifest)),
+            None => match self.db.transaction(id).await? {
+                Some(transaction) => (transaction.document.into_bytes(), None),
+                None => return Ok(Err("its metadata is not kept any more".to_owned())),
+            },
+        };
+        // Large ones take their time to parse, and nobody is to wait for them.
+        let parsed = tokio::task::spawn_blocking(move || Document::parse(text)).await.map_err(anyhow::Error::from)?;
+        Ok(match parsed {
+            Ok(document) => Ok((document, manifest)),
+            Err(error) => Err(format!("its metadata cannot be read: {error}")),
+        })
     }
 }
 

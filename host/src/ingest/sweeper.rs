@@ -68,6 +68,9 @@ impl Sweeper {
                 if let Err(error) = self.pipeline.db.forget_keys(now.before(KEYS_FOR)).await {
                     tracing::warn!(%error, "the keys of old requests cannot be forgotten");
                 }
+                if let Err(error) = self.pipeline.db.sweep_sessions(now).await {
+                    tracing::warn!(%error, "the sessions that are over cannot be removed");
+                }
                 match self.clear_spool(now).await {
                     Ok(()) => cleared = Some(now),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the spool cannot be cleared"),

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use super::diff::PolicyDiff;
-use super::document::PolicyDocument;
+use super::document::{PolicyDocument, Rule};
 use super::health::Health;
 use super::snapshot::{KeptRule, Snapshot};
 use super::starter;
@@ -171,6 +171,16 @@ impl PolicyBook {
         let latest = self.db.latest_revision().await?;
         let before = latest.as_ref().map_or("[]", |latest| latest.rules.as_str());
         PolicyDiff::between(&self.db, before, &rules).await
+    }
+
+    /// What is wrong with one rule by itself, each mistake beginning with the place in the rule that it is about, where it is
+    /// about one: `config/most: …`, `limits.time_ms …`. With a digest, the rule runs that very plugin.
+    pub async fn check_rule(&self, rule: &Rule, digest: Option<&str>) -> Vec<String> {
+        let digests = digest.map(|digest| (rule.name.clone(), digest.to_owned())).into_iter().collect();
+        let document = PolicyDocument { rules: vec![rule.clone()], message: None, digests };
+        let mistakes = Snapshot::check(&document, &self.registry, &self.tables).await.err().unwrap_or_default();
+        let prefix = format!("rule {:?}: ", rule.name);
+        mistakes.into_iter().map(|mistake| mistake.strip_prefix(&prefix).unwrap_or(&mistake).to_owned()).collect()
     }
 
     /// Checks a document whole and makes it the revision after `base`, or nothing of it. It is active on this node when

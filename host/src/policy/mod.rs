@@ -6,6 +6,7 @@
 //! - [`PolicyDiff`]: what one revision says that another does not.
 //! - [`Grants`]: what a rule may reach beyond the bundle; [`Tables`]: the versions of tables that it reads.
 //! - [`review`]: all rules in scope over one bundle, and what comes of it.
+//! - [`ShadowTally`]: what a rule in shadow would have done.
 //! - [`Health`]: rules that fail again and again.
 //! - [`Watch`]: for development, a folder whose plugins are run as soon as they are saved.
 
@@ -16,6 +17,7 @@ mod grants;
 mod health;
 mod review;
 mod scope;
+mod shadow;
 mod snapshot;
 mod starter;
 mod tables;
@@ -28,6 +30,7 @@ pub use grants::Grants;
 pub use health::Health;
 pub use review::{Review, Verdict, review};
 pub use scope::When;
+pub use shadow::ShadowTally;
 pub use snapshot::{ActiveRule, Snapshot, config_mistakes};
 pub use tables::{PinError, PinnedTables, Tables};
 pub use watch::Watch;

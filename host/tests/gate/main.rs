@@ -2,11 +2,13 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `live`, `plugins`, `capabilities`, `described`, `swap`, `uploader`, `authoring` and `events` for our own.
+//! `durability`, `live`, `plugins`, `capabilities`, `console`, `described`, `swap`, `uploader`, `authoring` and `events` for
+//! our own.
 
 mod authoring;
 mod bundle;
 mod capabilities;
+mod console;
 mod contract;
 mod described;
 mod durability;

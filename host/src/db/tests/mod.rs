@@ -12,6 +12,7 @@ mod plans;
 mod policy;
 mod postgres;
 mod requests;
+mod sessions;
 mod tables;
 
 use std::sync::Arc;

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -15,8 +14,8 @@ use super::super::access::Who;
 use super::super::path::Named;
 use super::super::problem::Problem;
 use super::id;
-use crate::db::{Cancelled, Db, JobFilter, Retried, StoredFile, TransactionRows};
-use crate::model::{FileId, Job, JobId, JobKind, Report, Role, Stage, State as JobState, Timestamp};
+use crate::db::{Db, JobFilter, StoredFile, TransactionRows};
+use crate::model::{FileId, Job, JobId, JobKind, Report, Role, Stage, State as JobState};
 
 /// Jobs on a page, where nothing else is asked for, and at most.
 const PAGE: u32 = 50;
@@ -244,22 +243,7 @@ pub(in crate::http) async fn retry(
 ) -> Result<Json<JobView>, Problem> {
     let bearer = who.must(Role::Operator)?;
     let job = known(&site, &text).await?;
-    let refuse = |why: String| Err(Problem::new(StatusCode::CONFLICT, why));
-    match site.db.retry_job(job.id, Timestamp::now()).await? {
-        Retried::Waiting => {}
-        Retried::NotFailed => {
-            return refuse(format!("job {} has not failed, so there is nothing to try again", job.id));
-        }
-        Retried::NotReceived => {
-            return refuse(format!(
-                "the bytes of job {} never arrived whole; the uploader has to send them again",
-                job.id
-            ));
-        }
-        Retried::NoSuchJob => return Err(Problem::not_found(format!("there is no job {}", job.id))),
-    }
-    tracing::info!(job = %job.id, by = bearer.name, "a failed job is tried again");
-    site.intake.wake.wake(job.id, job.kind).await;
+    site.intake.retry(job.id, &bearer.name).await?;
     Ok(Json(known(&site, &text).await?.into()))
 }
 
@@ -301,14 +285,6 @@ pub(in crate::http) async fn cancel(
     let asked = asked.map_err(|error| Problem::new(error.status(), error.body_text()))?;
     let job = known(&site, &text).await?;
     let reason = asked.and_then(|Json(asked)| asked.reason);
-    let reason = reason.unwrap_or_else(|| format!("Cancelled by {}", bearer.name));
-    match site.db.cancel_job(job.id, Timestamp::now(), &reason).await? {
-        Cancelled::Now => {}
-        Cancelled::AlreadyDone => {
-            return Err(Problem::new(StatusCode::CONFLICT, format!("job {} had ended before", job.id)));
-        }
-        Cancelled::NoSuchJob => return Err(Problem::not_found(format!("there is no job {}", job.id))),
-    }
-    tracing::info!(job = %job.id, by = bearer.name, "a job was cancelled");
+    site.intake.cancel(job.id, &bearer.name, reason.as_deref()).await?;
     Ok(Json(known(&site, &text).await?.into()))
 }

@@ -19,9 +19,10 @@ use super::super::access::Who;
 use super::super::openapi::Binary;
 use super::super::path::Named;
 use super::super::problem::Problem;
+use crate::access::Bearer;
 use crate::db::PluginUse;
 use crate::model::Role;
-use crate::plugin::{AddError, LARGEST_COMPONENT, LoadError, PluginInfo};
+use crate::plugin::{AddError, Added, LARGEST_COMPONENT, LoadError, PluginInfo};
 
 /// The header that carries a minisign signature: the signature file's contents, in base64.
 const SIGNATURE: &str = "sluice-signature";
@@ -58,15 +59,26 @@ pub(in crate::http) async fn add(State(site): State<Site>, who: Who, request: Re
     let bearer = who.must(Role::Admin)?;
     let (parts, body) = request.into_parts();
     let wasm = component(body).await?;
-    check_signature(&site, &parts.headers, &wasm)?;
-    let added = site.policy.registry().add(Arc::from(wasm)).await.map_err(refusal)?;
-    if added.fresh {
-        tracing::info!(plugin = added.plugin.name, digest = added.plugin.digest, by = bearer.name, "added");
-    }
+    let added = add_component(&site, bearer, wasm, signature(&parts.headers)?).await?;
     let compile_ms = added.compiled_in.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
     let location = format!("/api/plugins/{}", added.plugin.digest);
     let status = if added.fresh { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, [(LOCATION, location)], Json(AddedView { plugin: added.plugin, compile_ms })).into_response())
+}
+
+/// Takes up a component, with the signature that came with it.
+pub(in crate::http) async fn add_component(
+    site: &Site,
+    bearer: &Bearer,
+    wasm: Vec<u8>,
+    signature: Option<String>,
+) -> Result<Added, Problem> {
+    check_signature(site, signature.as_deref(), &wasm)?;
+    let added = site.policy.registry().add(Arc::from(wasm)).await.map_err(refusal)?;
+    if added.fresh {
+        tracing::info!(plugin = added.plugin.name, digest = added.plugin.digest, by = bearer.name, "added");
+    }
+    Ok(added)
 }
 
 async fn component(body: Body) -> Result<Vec<u8>, Problem> {
@@ -95,23 +107,34 @@ fn refusal(error: AddError) -> Problem {
     }
 }
 
+/// The signature file that the header carries.
+fn signature(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(given) = headers.get(SIGNATURE) else { return Ok(None) };
+    let text = BASE64_STANDARD.decode(given.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    text.map(Some).ok_or_else(|| unsigned("Sluice-Signature is no minisign signature file in base64"))
+}
+
+fn unsigned(why: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why).check("signature")
+}
+
 /// With keys configured, a component comes with a signature by one of them.
-fn check_signature(site: &Site, headers: &HeaderMap, wasm: &[u8]) -> Result<(), Problem> {
+fn check_signature(site: &Site, signature: Option<&str>, wasm: &[u8]) -> Result<(), Problem> {
     let keys = &site.settings.plugin_keys;
     if keys.is_empty() {
         return Ok(());
     }
-    let refuse = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why).check("signature");
-    let given = headers.get(SIGNATURE).ok_or_else(|| {
-        refuse("plugins must be signed here: sign it with minisign, and send the .minisig file along (`sluice plugin push` does)".to_owned())
+    let given = signature.ok_or_else(|| {
+        unsigned(
+            "plugins must be signed here: sign it with minisign, and send the .minisig file along (`sluice plugin push` \
+             does)",
+        )
     })?;
-    let text = BASE64_STANDARD.decode(given.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let signature = text.and_then(|text| minisign_verify::Signature::decode(&text).ok());
-    let signature =
-        signature.ok_or_else(|| refuse("Sluice-Signature is no minisign signature file in base64".to_owned()))?;
+    let signature = minisign_verify::Signature::decode(given);
+    let signature = signature.map_err(|_| unsigned("the signature is no minisign signature file"))?;
     match keys.iter().any(|key| key.0.verify(wasm, &signature, false).is_ok()) {
         true => Ok(()),
-        false => Err(refuse("the signature is not one of this component by a key that is trusted here".to_owned())),
+        false => Err(unsigned("the signature is not one of this component by a key that is trusted here")),
     }
 }
 
@@ -211,12 +234,17 @@ pub(in crate::http) async fn remove(
     who: Who,
     Named(reference): Named<String>,
 ) -> Result<StatusCode, Problem> {
-    let bearer = who.must(Role::Admin)?;
-    let info = known(&site, &reference).await?;
+    remove_plugin(&site, who.must(Role::Admin)?, &reference).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes a plugin that no revision names.
+pub(in crate::http) async fn remove_plugin(site: &Site, bearer: &Bearer, reference: &str) -> Result<(), Problem> {
+    let info = known(site, reference).await?;
     match site.policy.registry().remove(&info.digest).await? {
         PluginUse::Removed => {
             tracing::info!(plugin = info.name, digest = info.digest, by = bearer.name, "removed");
-            Ok(StatusCode::NO_CONTENT)
+            Ok(())
         }
         PluginUse::NoSuchPlugin => Err(Problem::not_found(format!("there is no plugin {reference:?}"))),
         PluginUse::Revision(revision) => {

@@ -54,6 +54,13 @@ impl Parts {
         match self.store.abort_multipart(path, &id.to_owned()).await {
             // It has been completed or given up before, and only its record was left.
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            // Some stores say so of what they do not know any more. Where it is the gate's key that lacks the right, asking
+            // again would not help either, and a job must not wait for it.
+            Err(
+                error @ (object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }),
+            ) => {
+                tracing::warn!(%job, %path, %error, "the store refuses to give up an upload; its parts may be left there");
+            }
             Err(error) => return Err(error),
         }
         self.db.upload_ended(job, id).await.map_err(failed)
