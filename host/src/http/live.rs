@@ -5,15 +5,16 @@
 //! listener that is behind, because it has just come, comes back, or is slow, reads for itself from where it stands; what it
 //! has missed is then told as it is by now, each job once. So nothing is lost and nothing piles up.
 
+mod listener;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::response::sse::Event;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
-use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use self::listener::Listener;
 use super::api::jobs::JobDetails;
 use crate::db::{Db, JobFilter, Result};
 use crate::model::{Change, Job, JobId};
@@ -26,16 +27,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PAGE: u32 = 100;
 /// Batches that a listener may be behind before it has to read for itself.
 const BEHIND: usize = 64;
-/// A connection on which nothing happens gets a comment, so that it is not taken for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a listener may take nothing of what it is told before it is given up. It can come back.
-const SLOW: Duration = Duration::from_secs(20);
 /// Events that are on their way to a listener.
 const UNDER_WAY: usize = 8;
 /// A listener is sent away after this time, and comes back with its token, which may have been revoked.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// When a client should come back after its connection was lost.
-const RETRY: Duration = Duration::from_secs(2);
 
 /// Tells what happens. Cheap to clone.
 #[derive(Clone)]
@@ -81,9 +76,6 @@ pub(super) enum Wanted {
 /// What a listener is sent.
 pub(super) type Told = std::result::Result<Event, std::convert::Infallible>;
 
-/// Why a listener is told nothing more: its connection, the server, or the time is at its end.
-struct Over;
-
 impl Live {
     /// For so many listeners at a time, until the server stops.
     pub fn new(db: Db, listeners: usize, stop: CancellationToken) -> Self {
@@ -104,7 +96,8 @@ impl Live {
         let stop = self.0.stop.clone();
         tokio::spawn(async move {
             let _seat = seat;
-            drop(stop.run_until_cancelled(tokio::time::timeout(LONGEST, listener.run(wanted))).await);
+            // Whatever ends it, the stream is over.
+            let _ = stop.run_until_cancelled(tokio::time::timeout(LONGEST, listener.run(wanted))).await;
         });
         events
     }
@@ -197,150 +190,4 @@ impl Shared {
         // That nobody listens any more is seen at the next look.
         drop(self.told.send(Arc::new(batch)));
     }
-}
-
-/// One who listens.
-struct Listener {
-    shared: Arc<Shared>,
-    heard: broadcast::Receiver<Arc<Batch>>,
-    events: mpsc::Sender<Told>,
-    keep_alive: Interval,
-    /// All up to here was told.
-    at: Change,
-}
-
-/// What a listener has to do.
-enum Next {
-    Tell(Arc<Batch>),
-    /// Something may have been missed.
-    Read,
-    KeepAlive,
-}
-
-impl Listener {
-    fn new(shared: Arc<Shared>, heard: broadcast::Receiver<Arc<Batch>>, events: mpsc::Sender<Told>) -> Self {
-        let mut keep_alive = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
-        keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { shared, heard, events, keep_alive, at: Change::new(0) }
-    }
-
-    async fn run(&mut self, wanted: Wanted) -> std::result::Result<(), Over> {
-        self.send(Event::default().retry(RETRY)).await?;
-        match wanted {
-            Wanted::One(job) => self.one(job).await,
-            Wanted::All { filter, after } => {
-                let newest = self.shared.db.newest_change().await.map_err(failed)?;
-                // A number that is yet to come is one of a database that is no more.
-                self.at = after.unwrap_or(newest).min(newest);
-                self.all(&filter).await
-            }
-        }
-    }
-
-    async fn all(&mut self, filter: &JobFilter) -> std::result::Result<(), Over> {
-        self.read(filter).await?;
-        loop {
-            match self.next().await? {
-                Next::Tell(batch) if batch.from > self.at => self.read(filter).await?,
-                Next::Tell(batch) => {
-                    for news in batch.news.iter().filter(|news| news.change > self.at && filter.fits(&news.job)) {
-                        self.send(event(news)).await?;
-                    }
-                    self.at = self.at.max(batch.to);
-                }
-                Next::Read => self.read(filter).await?,
-                Next::KeepAlive => self.send(Event::default().comment("")).await?,
-            }
-        }
-    }
-
-    /// Tells what has changed since, as the database has it now.
-    async fn read(&mut self, filter: &JobFilter) -> std::result::Result<(), Over> {
-        loop {
-            let changes = self.shared.db.changes_after(self.at, PAGE).await.map_err(failed)?;
-            let Some((to, _)) = changes.last() else { return Ok(()) };
-            let (to, more) = (*to, changes.len() >= PAGE as usize);
-            for news in self.shared.news(changes, |job| filter.fits(job)).await.map_err(failed)? {
-                self.send(event(&news)).await?;
-            }
-            self.at = to;
-            if !more {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn one(&mut self, id: JobId) -> std::result::Result<(), Over> {
-        let mut told = self.look(id, "").await?;
-        loop {
-            match self.next().await? {
-                // Where the reader has just begun, it tells nothing of what came before.
-                Next::Tell(batch) if batch.news.is_empty() => told = self.look(id, &told).await?,
-                Next::Tell(batch) => {
-                    let news = batch.news.iter().find(|news| news.job.id == id);
-                    if let Some(news) = news.filter(|news| news.change > self.at) {
-                        told = self.tell(news.change, &news.job, news.text.clone(), &told).await?;
-                    }
-                }
-                Next::Read => told = self.look(id, &told).await?,
-                Next::KeepAlive => {
-                    self.send(Event::default().comment("")).await?;
-                    // On PostgreSQL a transaction that does not end holds back what the reader may tell, not what is there.
-                    told = self.look(id, &told).await?;
-                }
-            }
-        }
-    }
-
-    /// Tells how a job is now.
-    async fn look(&mut self, id: JobId, told: &str) -> std::result::Result<String, Over> {
-        let (change, job) = self.shared.db.job_and_change(id).await.map_err(failed)?.ok_or(Over)?;
-        let text = self.shared.text(&job).await.map_err(failed)?;
-        self.tell(change, &job, text, told).await
-    }
-
-    /// Tells of a job what was not told before, and at the end that it is the end.
-    async fn tell(&mut self, at: Change, job: &Job, text: String, told: &str) -> std::result::Result<String, Over> {
-        self.at = self.at.max(at);
-        let id = at.get().to_string();
-        let changed = Event::default().event("job").data(&text);
-        if job.complete() {
-            // The number goes with the end: who comes back without it is told of the end again.
-            self.send(changed).await?;
-            let end = serde_json::json!({ "job_id": job.id, "state": job.state });
-            self.send(Event::default().id(id).event("end").data(end.to_string())).await?;
-            return Err(Over);
-        }
-        if text != told {
-            self.send(changed.id(id)).await?;
-        }
-        Ok(text)
-    }
-
-    async fn next(&mut self) -> std::result::Result<Next, Over> {
-        tokio::select! {
-            heard = self.heard.recv() => match heard {
-                Ok(batch) => Ok(Next::Tell(batch)),
-                Err(RecvError::Lagged(_)) => Ok(Next::Read),
-                Err(RecvError::Closed) => Err(Over),
-            },
-            _ = self.keep_alive.tick() => Ok(Next::KeepAlive),
-            () = self.events.closed() => Err(Over),
-        }
-    }
-
-    async fn send(&self, event: Event) -> std::result::Result<(), Over> {
-        self.events.send_timeout(Ok(event), SLOW).await.map_err(|_| Over)
-    }
-}
-
-fn event(news: &News) -> Event {
-    let event = Event::default().event("job").data(&news.text);
-    if news.last { event.id(news.change.get().to_string()) } else { event }
-}
-
-/// A listener that cannot be told anything comes back, and is told then.
-fn failed(error: crate::db::DbError) -> Over {
-    tracing::warn!(%error, "a listener is sent away: what happens to jobs cannot be read just now");
-    Over
 }

@@ -62,12 +62,16 @@ pub struct Site {
     pub uploads: Arc<tokio::sync::Semaphore>,
 }
 
+/// Paths, and the methods that are for each.
+#[cfg(test)]
+type Routes = &'static [(&'static str, &'static [&'static str])];
+
 /// Defines the calls of one part of the gate twice, so that both are the same: as routes, and as a list.
 macro_rules! routes {
     ($list:ident, $routes:ident: $($path:literal => $method:ident($handler:expr) $(, $more:ident($other:expr))*;)*) => {
         /// Paths, with the methods that are for them.
         #[cfg(test)]
-        const $list: &[(&str, &[&str])] = &[$(($path, &[stringify!($method) $(, stringify!($more))*])),*];
+        const $list: Routes = &[$(($path, &[stringify!($method) $(, stringify!($more))*])),*];
 
         fn $routes() -> Router<Site> {
             Router::new()$(.route($path, $method($handler)$(.$more($other))*))*
@@ -137,7 +141,7 @@ routes! { API, api_routes:
 
 /// All calls, by what their paths begin with.
 #[cfg(test)]
-const ROUTES: [(&str, &[(&str, &[&str])]); 4] = [("", LEGACY), ("", OPERATIONS), ("/api", UPLOADS), ("/api", API)];
+const ROUTES: [(&str, Routes); 4] = [("", LEGACY), ("", OPERATIONS), ("/api", UPLOADS), ("/api", API)];
 
 /// What tells how a process is, and nothing else: for a port of its own, which a worker has no other.
 pub fn operations(site: Site) -> Router {
