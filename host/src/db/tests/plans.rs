@@ -5,7 +5,7 @@ use crate::db::JobFilter;
 use crate::db::archive::FAILED_WITH_PLACES;
 use crate::db::arg::{Arg, args};
 use crate::db::jobs::{COUNT_UNFINISHED, list_statement};
-use crate::db::leases::{LOST_JOBS, LOST_UPLOADS};
+use crate::db::leases::{HOLDERS, LOST_JOBS, LOST_UPLOADS};
 use crate::db::session::Statement;
 use crate::model::{Stage, State};
 
@@ -45,6 +45,7 @@ on_both! {
             (LOST_JOBS, vec![Arg::from(at(2)), Arg::from(10)]),
             (LOST_UPLOADS, vec![Arg::from(at(2))]),
             (COUNT_UNFINISHED, vec![]),
+            (HOLDERS, vec![]),
             (FAILED_WITH_PLACES, vec![Arg::from(at(2))]),
         ];
         statements.extend(lists.iter().map(|(text, args)| (text.as_str(), args.clone())));
