@@ -9,6 +9,10 @@ use super::session::{Row, Statement};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
 
+pub(super) const HOLDERS: &str = "SELECT lease_owner, stage, COUNT(*) AS jobs, MIN(lease_until) AS until FROM jobs
+     WHERE lease_until IS NOT NULL AND stage IN ('receiving', 'running')
+     GROUP BY lease_owner, stage ORDER BY lease_owner, stage";
+
 pub(super) const LOST_JOBS: &str = "SELECT id, kind, due AS since FROM jobs WHERE stage = 'waiting' AND due <= $1
      UNION ALL
      SELECT id, kind, lease_until AS since FROM jobs WHERE stage = 'running' AND lease_until < $1
@@ -78,9 +82,6 @@ pub struct Holder {
 impl Db {
     /// The processes that have jobs in hand. Costs nothing, however many jobs have ended.
     pub async fn holders(&self) -> Result<Vec<Holder>> {
-        let sql = "SELECT lease_owner, stage, COUNT(*) AS jobs, MIN(lease_until) AS until FROM jobs
-                   WHERE lease_until IS NOT NULL AND stage IN ('receiving', 'running')
-                   GROUP BY lease_owner, stage ORDER BY lease_owner, stage";
         let read = |row: &Row| {
             Ok(Holder {
                 owner: row.get("lease_owner")?,
@@ -89,7 +90,7 @@ impl Db {
                 until: Timestamp::from_micros(row.get("until")?),
             })
         };
-        self.read().await?.rows(sql, &[]).await?.iter().map(read).collect()
+        self.read().await?.rows(HOLDERS, &[]).await?.iter().map(read).collect()
     }
 
     /// Takes a job up: one that waits and is due, or one whose worker has fallen silent. Of several that ask, one gets

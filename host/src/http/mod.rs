@@ -18,6 +18,7 @@ mod ui;
 
 use std::sync::Arc;
 
+use axum::response::Redirect;
 use axum::routing::{delete, get, head, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -163,6 +164,7 @@ pub fn router(site: Site) -> Router {
         .layer(middleware::from_fn_with_state(site.clone(), access::identify))
         // After the layer above: the console knows people by their sessions, not by tokens.
         .nest("/ui", ui::router(site.clone()))
+        .route("/ui/", get(|| async { Redirect::to("/ui/jobs") }))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(middleware::from_fn(metrics::count))
         .with_state(site)

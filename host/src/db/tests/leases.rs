@@ -18,6 +18,22 @@ fn report(job: JobId, revision: i64) -> Report {
 }
 
 on_both! {
+    async fn whoever_has_jobs_in_hand_is_told_and_so_is_what_was_reported_last(place) {
+        let db = place.db().await;
+        receiving(&db, 1).await;
+        for id in 2..=4 {
+            let (id, claim) = running(&db, id).await;
+            db.put_report(&report(id, id.get()), claim.epoch, at(3)).await.unwrap();
+        }
+        waiting(&db, 5).await;
+        let holders = db.holders().await.unwrap();
+        let told: Vec<_> = holders.iter().map(|one| (one.owner.as_str(), one.stage, one.jobs, one.until)).collect();
+        assert_eq!(told, [("http", Stage::Receiving, 1, at(30)), ("worker", Stage::Running, 3, at(60))]);
+        let newest = db.newest_reports(2).await.unwrap();
+        let jobs: Vec<Report> = newest.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+        assert_eq!(jobs.iter().map(|report| report.job_id.get()).collect::<Vec<_>>(), [4, 3]);
+    }
+
     async fn of_many_workers_one_gets_the_job(place) {
         let (db, other) = (place.db().await, place.open().await);
         for id in 1..=5 {

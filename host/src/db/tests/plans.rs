@@ -6,7 +6,7 @@ use crate::db::archive::FAILED_WITH_PLACES;
 use crate::db::arg::{Arg, args};
 use crate::db::changes::{CHANGES_POSTGRES, CHANGES_SQLITE};
 use crate::db::jobs::{COUNT_UNFINISHED, list_statement};
-use crate::db::leases::{LOST_JOBS, LOST_UPLOADS};
+use crate::db::leases::{HOLDERS, LOST_JOBS, LOST_UPLOADS};
 use crate::db::outbox::DUE_EVENTS;
 use crate::db::session::Statement;
 use crate::model::{Stage, State};
@@ -49,6 +49,7 @@ on_both! {
             (LOST_JOBS, vec![Arg::from(at(2)), Arg::from(10)]),
             (LOST_UPLOADS, vec![Arg::from(at(2))]),
             (COUNT_UNFINISHED, vec![]),
+            (HOLDERS, vec![]),
             (FAILED_WITH_PLACES, vec![Arg::from(at(2))]),
             (DUE_EVENTS, vec![Arg::from(at(2)), Arg::from(8)]),
         ];

@@ -11,6 +11,9 @@ use crate::model::{Document, FileId, Finding, Location, Mode, Report, RowKind, S
 /// Rows that are shown beside those with findings, where not all are asked for.
 const SHOWN: usize = 200;
 
+/// Bytes of a value that are shown.
+const LONGEST: usize = 2_000;
+
 /// One finding, with the rule that made it.
 #[derive(Clone)]
 pub(super) struct FindingView {
@@ -148,6 +151,14 @@ impl Evidence {
     }
 }
 
+/// A value is to be recognised, not read to its end.
+fn cut(value: String) -> String {
+    match value.len() > LONGEST {
+        true => format!("{} … ({} bytes)", &value[..value.floor_char_boundary(LONGEST)], value.len()),
+        false => value,
+    }
+}
+
 /// The row that a JSON pointer leads into.
 fn row_of(pointer: &str) -> Option<usize> {
     pointer.strip_prefix('/')?.split('/').next()?.parse().ok()
@@ -163,6 +174,6 @@ fn row_view(index: usize, text: &str, findings: Vec<FindingView>) -> RowView {
     let table = word("destinationTable");
     // What is no pair of key and value is shown as it is.
     let known = row.get("value").is_some() && (table.starts_with("Transactions.") || table.ends_with("KeyValue"));
-    let value = if known { word("value") } else { text.to_owned() };
+    let value = cut(if known { word("value") } else { text.to_owned() });
     RowView { index, key: if known { word("key") } else { String::new() }, table, value, findings }
 }

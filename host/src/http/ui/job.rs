@@ -96,7 +96,7 @@ pub(super) async fn show(
         may_retry: viewer.has(Role::Operator) && failed,
         may_cancel: viewer.has(Role::Operator) && !job.complete(),
         may_revalidate: viewer.has(Role::Operator) && report.is_some() && job.complete(),
-        every: if job.complete() { 0 } else { 500 },
+        every: if job.complete() { 0 } else { 1_000 },
         job: JobLine::from(&job),
     };
     match asked.fragment {

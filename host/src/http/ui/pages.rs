@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::http::{Method, StatusCode, Uri};
+use axum::extract::OriginalUri;
+use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::super::problem::Problem;
@@ -108,10 +109,10 @@ pub(super) fn trouble(problem: &Problem, viewer: &Viewer) -> Response {
     }
 }
 
-pub(super) async fn not_found(uri: Uri) -> Trouble {
+pub(super) async fn not_found(OriginalUri(uri): OriginalUri) -> Trouble {
     Trouble(Problem::not_found(format!("there is no page {}", uri.path())))
 }
 
-pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Trouble {
+pub(super) async fn method_not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> Trouble {
     Trouble(Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not for {}", uri.path())))
 }

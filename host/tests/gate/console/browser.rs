@@ -128,7 +128,10 @@ impl Browser {
 
     /// Clicks on an element, once it can be clicked on.
     pub(crate) async fn click(&self, css: &str) {
+        let center = format!("document.querySelector({css:?})?.scrollIntoView({{block: 'center'}})");
         until_some(&format!("{css} can be clicked"), || async {
+            // Not below the bar that some pages have at their foot, where the driver would leave it.
+            self.client.execute(&center, Vec::new()).await.ok()?;
             self.client.find(Locator::Css(css)).await.ok()?.click().await.ok()
         })
         .await;

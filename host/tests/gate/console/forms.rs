@@ -119,6 +119,7 @@ async fn every_page_tells_browsers_to_run_nothing_but_ours_and_to_keep_nothing()
     site.wait(job).await;
     for (path, expected) in [
         ("/ui", StatusCode::OK),
+        ("/ui/", StatusCode::OK),
         ("/ui/jobs", StatusCode::OK),
         ("/ui/jobs/1", StatusCode::OK),
         ("/ui/jobs/1?fragment=1", StatusCode::OK),

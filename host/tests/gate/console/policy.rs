@@ -86,3 +86,52 @@ async fn rules_are_moved_and_a_change_that_came_in_between_is_not_overwritten_un
     assert!(browser.text("#applied").await.contains("Revision 3"));
     assert_eq!(site.policy().await[0]["name"], "pacifica-relations");
 }
+
+#[tokio::test]
+async fn a_component_is_dropped_where_it_could_be_chosen() {
+    let site = Site::start().await;
+    let Some(browser) = Browser::open(&site).await else { return };
+    browser.sign_in(&site).await;
+    browser.go("/ui/plugins").await;
+    browser.find("[data-drop]").await;
+    browser
+        .run(
+            "const data = new DataTransfer(); data.items.add(new File(['#!/bin/sh'], 'rule.wasm'));
+             document.querySelector('[data-drop]').dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true}));",
+        )
+        .await;
+    browser.text_when("[data-chosen]", |text| text == "rule.wasm").await;
+    browser.click("#push").await;
+    // What it was refused for is said on a page, too.
+    assert!(browser.text("[role=alert]").await.contains("no WebAssembly component"));
+}
+
+#[tokio::test]
+async fn lists_of_tables_grow_and_shrink_and_another_plugin_has_another_form() {
+    let site = Site::start().await;
+    let Some(browser) = Browser::open(&site).await else { return };
+    browser.sign_in(&site).await;
+    browser.go("/ui/policy").await;
+    browser.click("button[value='edit:0']").await;
+    browser.click("button[value='more:config/file_keys']").await;
+    // What a table of the list must have stands first, and for JSON.
+    browser.type_into("[id='config/file_keys/0/files']", "raw/**").await;
+    browser.retype("[id='config/file_keys/0/keys']", "{\"Temp C\": {}}").await;
+    browser.click("button[value='more:config/file_keys']").await;
+    browser.find("[id='config/file_keys/1']").await;
+    assert_eq!(browser.run("return document.getElementById('config/file_keys/0/files').value").await, "raw/**");
+    browser.click("button[value='less:config/file_keys/1']").await;
+    browser.find("[id='config/file_keys/0']").await;
+    assert_eq!(browser.count("[id='config/file_keys/1']").await, 0);
+    browser.click("#keep").await;
+    browser.find("#is-draft").await;
+    browser.click("#preview").await;
+    assert!(browser.text("#differences").await.contains("Temp C"));
+
+    browser.go("/ui/policy").await;
+    browser.click("button[value='edit:0']").await;
+    browser.select("#plugin", "placement@0.1.0").await;
+    browser.click("#take-plugin").await;
+    browser.find("[id='config/template']").await;
+    assert_eq!(browser.count("[id='config/file_keys']").await, 0);
+}

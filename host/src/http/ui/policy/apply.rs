@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::Value;
 
 use super::super::super::Site;
 use super::super::job::{RuleAgain, differences};
@@ -28,7 +29,8 @@ pub(super) struct Changed {
 
 /// Differences between two revisions, as pages show them.
 pub(super) struct Differences {
-    pub(super) added: Vec<String>,
+    /// Rules that only the second has, and what they are, as JSON.
+    pub(super) added: Vec<(String, String)>,
     pub(super) removed: Vec<String>,
     pub(super) changed: Vec<Changed>,
     pub(super) reordered: bool,
@@ -36,8 +38,14 @@ pub(super) struct Differences {
     pub(super) none: bool,
 }
 
-impl From<PolicyDiff> for Differences {
-    fn from(diff: PolicyDiff) -> Self {
+impl Differences {
+    /// `rules` are those of the second.
+    pub(super) fn new(diff: PolicyDiff, rules: &Value) -> Self {
+        let written = |name: String| {
+            let rule = rules.as_array().into_iter().flatten().find(|rule| rule["name"] == name.as_str());
+            let text = rule.and_then(|rule| serde_json::to_string_pretty(rule).ok()).unwrap_or_default();
+            (name, text)
+        };
         let none = diff.is_empty();
         let changed = diff.changed.into_iter().map(|change| Changed {
             rule: change.rule,
@@ -55,7 +63,7 @@ impl From<PolicyDiff> for Differences {
         });
         Self {
             changed: changed.collect(),
-            added: diff.added,
+            added: diff.added.into_iter().map(written).collect(),
             removed: diff.removed,
             reordered: diff.reordered,
             new_imports: diff.new_imports,
@@ -108,7 +116,10 @@ pub(super) async fn preview(
     let latest = site.db.latest_revision_number().await?;
     let meanwhile = latest.filter(|latest| *latest != draft.base);
     let (mistakes, differences) = match site.policy.check(&draft.document).await {
-        Ok(diff) => (Vec::new(), Some(Differences::from(diff))),
+        Ok(diff) => {
+            let rules = serde_json::to_value(&draft.document.rules).map_err(anyhow::Error::from)?;
+            (Vec::new(), Some(Differences::new(diff, &rules)))
+        }
         Err(PolicyError::Mistakes(mistakes)) => (mistakes, None),
         Err(error) => return Err(error.into()),
     };

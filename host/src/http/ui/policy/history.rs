@@ -102,7 +102,7 @@ pub(in crate::http::ui) async fn show(
     let active = site.policy.active().revision;
     let rules: serde_json::Value = serde_json::from_str(&stored.rules).map_err(anyhow::Error::from)?;
     let differences = match active.filter(|active| *active != n) {
-        Some(active) => Some(Differences::from(site.policy.diff(active, n).await?)),
+        Some(active) => Some(Differences::new(site.policy.diff(active, n).await?, &rules)),
         None => None,
     };
     shown(&RevisionPage {
@@ -138,11 +138,14 @@ pub(in crate::http::ui) async fn diff(
     Query(two): Query<Two>,
 ) -> Result<Response, Trouble> {
     let (from, to) = (revision(&two.from)?, revision(&two.to)?);
+    let differences = site.policy.diff(from, to).await?;
+    let rules = site.db.revision(to).await?.map_or_else(String::new, |stored| stored.rules);
+    let rules = serde_json::from_str(&rules).map_err(anyhow::Error::from)?;
     shown(&DiffPage {
         page: Page::new(format!("From revision {from} to {to}"), "policy", &viewer),
         from,
         to,
-        differences: site.policy.diff(from, to).await?.into(),
+        differences: Differences::new(differences, &rules),
     })
 }
 

@@ -135,6 +135,11 @@ pub(super) async fn sent(
         _ => {}
     }
     let typed = if matches!(what, "more" | "less") { Fields::default() } else { sent.clone() };
+    let name = |reference: &str| reference.split('@').next().unwrap_or_default().to_owned();
+    if name(&rule.plugin) != name(shown_plugin) {
+        // What one plugin is configured with means nothing to another; to another version it does.
+        rule.config = json!({});
+    }
     if what != "keep" || rule.plugin != shown_plugin {
         let typed = if rule.plugin == shown_plugin { typed } else { Fields::default() };
         let page = page(site, viewer, &draft, index, rule, &typed, Mistakes::new()).await?;
