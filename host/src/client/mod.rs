@@ -22,7 +22,7 @@ pub use fetch::{FetchError, RemoteFile, fetch, remote_files};
 pub use jobs::JobState;
 pub use parcel::{Parcel, ParcelError};
 pub use rows::{Facts, FactsError, Rows};
-pub use send::{SendError, Sent, Watcher, move_files, send, validate};
+pub use send::{SendError, Watcher, move_files, send, validate};
 pub use walk::{Found, LocalFile, WalkError, walk};
 
 /// How long to wait for a connection. What comes after it may take its time: bundles are large.

@@ -75,19 +75,9 @@ pub async fn validate(gate: &Gate, kind: JobKind, document: Vec<u8>) -> Result<O
     }
 }
 
-/// A bundle on its way.
-#[derive(Clone, Copy, Debug)]
-pub struct Sent {
-    /// The job that the gate has made of it.
-    pub job: JobId,
-    /// Whether it took more than one attempt. The gate may then have answered with the job of an attempt that it did
-    /// not know to be lost yet; such a job fails in its first task, and the bundle is to be sent again.
-    pub repeated: bool,
-}
-
 /// Sends a bundle. A large one goes on where it was when the connection is lost; a small one is sent again, under a key
 /// by which the gate knows it, so that one job comes of it either way.
-pub async fn send(gate: &Gate, parcel: &Arc<Parcel>, watcher: Arc<dyn Watcher>) -> Result<Sent, SendError> {
+pub async fn send(gate: &Gate, parcel: &Arc<Parcel>, watcher: Arc<dyn Watcher>) -> Result<JobId, SendError> {
     let mut attempts = Attempts::new();
     if parcel.length() >= RESUMABLE {
         let resumable = loop {
@@ -97,19 +87,18 @@ pub async fn send(gate: &Gate, parcel: &Arc<Parcel>, watcher: Arc<dyn Watcher>) 
             }
         };
         if resumable {
-            let job = tus::send(gate, parcel, watcher).await?;
-            return Ok(Sent { job, repeated: false });
+            return tus::send(gate, parcel, watcher).await;
         }
     }
-    let (key, mut repeated) = (idempotency_key(), false);
+    let key = idempotency_key();
     loop {
         watcher.sent(0);
+        // An attempt whose end the gate has not noticed yet is answered 409, and the next one comes in its place.
         match post(gate, parcel, &key, watcher.clone()).await {
-            Ok(state) => return Ok(Sent { job: state.job_id, repeated }),
+            Ok(state) => return Ok(state.job_id),
             Err(SendError::Gate(error)) => attempts.after(error, &*watcher).await?,
             Err(error) => return Err(error),
         }
-        repeated = true;
     }
 }
 

@@ -13,12 +13,9 @@ use super::super::{Exit, Failure};
 use super::bundle::{self, Saying};
 use super::outcome;
 use super::watch::Watch;
-use crate::client::{self, Gate, JobState, Parcel, Watcher};
+use crate::client::{self, Gate, Parcel, Watcher};
 use crate::config::Surroundings;
-use crate::model::{JobKind, State, Task};
-
-/// A bundle whose first attempt was lost without the gate knowing is sent so often again.
-const SENT_AGAIN: usize = 3;
+use crate::model::{JobId, JobKind};
 
 /// Send files.
 ///
@@ -57,28 +54,16 @@ impl Upload {
         if !self.unasked && !ask(&gate, JobKind::Upload, &parcel, printer).await? {
             return Ok(Exit::Refused);
         }
-        let mut again = SENT_AGAIN;
-        let state = loop {
-            let sent = send(&gate, &parcel, printer).await?;
-            if self.no_wait {
-                if !printer.json {
-                    printer.text(&format!("job {}: the gate has it; `sluice job show {0}` tells more", sent.job))?;
-                }
-                return Ok(Exit::Done);
+        let job = send(&gate, &parcel, printer).await?;
+        if self.no_wait {
+            if !printer.json {
+                printer.text(&format!("job {job}: the gate has it; `sluice job show {job}` tells more"))?;
             }
-            let state = outcome::follow(&gate, sent.job, printer).await?;
-            if !(sent.repeated && was_lost(&state)) || again == 0 {
-                break state;
-            }
-            again -= 1;
-        };
+            return Ok(Exit::Done);
+        }
+        let state = outcome::follow(&gate, job, printer).await?;
         outcome::tell(&gate, &state, printer).await
     }
-}
-
-/// Whether the job is one whose bundle never arrived whole.
-fn was_lost(state: &JobState) -> bool {
-    state.state == State::Failed && state.task == Task::Uploading.name()
 }
 
 /// Asks the rules beforehand. False where they reject it, which is then told.
@@ -96,15 +81,15 @@ pub(super) async fn ask(gate: &Gate, kind: JobKind, parcel: &Parcel, printer: &P
     Ok(report.accepted)
 }
 
-async fn send(gate: &Gate, parcel: &Arc<Parcel>, printer: &Printer) -> Result<client::Sent, Failure> {
+async fn send(gate: &Gate, parcel: &Arc<Parcel>, printer: &Printer) -> Result<JobId, Failure> {
     let (started, length) = (Instant::now(), parcel.length());
     let watch = Watch::new("sending", length, printer);
     let watcher: Arc<dyn Watcher> = watch.clone();
-    let sent = client::send(gate, parcel, watcher).await;
+    let job = client::send(gate, parcel, watcher).await;
     watch.end();
-    let sent = sent?;
+    let job = job?;
     if printer.json {
-        printer.line(&json!({"event": "sent", "job_id": sent.job, "bytes": length}))?;
+        printer.line(&json!({"event": "sent", "job_id": job, "bytes": length}))?;
     } else {
         let took = started.elapsed();
         let rate = (length as f64 / took.as_secs_f64().max(1e-6)) as u64;
@@ -116,5 +101,5 @@ async fn send(gate: &Gate, parcel: &Arc<Parcel>, printer: &Printer) -> Result<cl
             print::bytes(rate)
         ));
     }
-    Ok(sent)
+    Ok(job)
 }
