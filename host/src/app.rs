@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 use crate::access;
 use crate::config::{DatabaseUrl, QueueUrl, SandboxSettings, Settings};
 use crate::db::Db;
-use crate::http::{self, Site};
+use crate::http::{self, Live, Site};
 use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper, Uploads};
 use crate::measures::{self, Measures};
 use crate::model::{Job, JobId, JobKind, Timestamp};
+use crate::outbox::{self, Deliverer};
 use crate::plugin::{Compiler, Registry, Sandbox};
 use crate::policy::{PolicyBook, Watch};
 use crate::queue::Queue;
@@ -52,6 +53,10 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let watch = Watch::new(&folder).with_context(|| format!("{} cannot be watched", folder.display()))?;
         tasks.spawn(async move { watch.run(&book, watching).await });
     }
+    if let Some(deliverer) = parts.deliverer.clone() {
+        let delivering = stop.clone();
+        tasks.spawn(async move { deliverer.run(delivering).await });
+    }
     if roles.worker {
         let pipeline = parts.pipeline(&settings, cut.clone());
         let sweeper = Sweeper {
@@ -61,6 +66,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
             uploads: parts.uploads.clone(),
             expire_uploads: settings.uploads.expire,
             keep_failed: settings.spool.keep_failed,
+            keep_events: settings.events.as_ref().map(|events| events.keep),
         };
         let sweeping = stop.clone();
         tasks.spawn(async move { sweeper.run(sweeping).await });
@@ -80,7 +86,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
             format!("cannot listen on {listen}; is another server there? --listen names another address")
         })?;
         let address = listener.local_addr()?;
-        let router = http::router(parts.site(&settings));
+        let router = http::router(parts.site(&settings, &stop));
         let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
         tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
         announce(&format!("listening on http://{address}"));
@@ -91,7 +97,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let listener = TcpListener::bind(listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {listen}; metrics.listen names another"))?;
         tracing::info!(address = %listener.local_addr()?, "metrics are served");
-        let router = http::operations(parts.site(&settings));
+        let router = http::operations(parts.site(&settings, &stop));
         let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
         tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
     }
@@ -131,7 +137,7 @@ pub async fn run_again(settings: &Settings, again: Again) -> anyhow::Result<Opti
     let renewals = parts.renewals(settings, &renewing);
     let run = async {
         let file = std::fs::File::open(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let intake = parts.site(settings).intake;
+        let intake = parts.site(settings, &CancellationToken::new()).intake;
         if intake.readmit(id, kind, &user, file).await?.is_none() {
             return Ok(None);
         }
@@ -167,6 +173,8 @@ struct Parts {
     spool: Spool,
     uploads: UploadStore,
     seams: Seams,
+    /// None where nobody is told of the ends of jobs.
+    deliverer: Option<Deliverer>,
     queue: Queue,
     policy: Arc<PolicyBook>,
     measures: Measures,
@@ -195,7 +203,8 @@ impl Parts {
         let uploads = UploadStore::open(folder)
             .with_context(|| format!("the folder of uploads in {} cannot be made", folder.display()))?;
         let seams = seams::open(settings, &db)?;
-        let queue = Queue::open(&settings.queue).await?;
+        let deliverer = settings.events.as_ref().map(|events| Deliverer::open(events, &db)).transpose()?;
+        let queue = Queue::open(&settings.queue, &settings.queue_tls).await?;
         let measures = measures::install().context("nothing can be counted")?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = format!("{host}/{}/{:08x}", std::process::id(), rand::random::<u32>());
@@ -225,6 +234,7 @@ impl Parts {
             spool,
             uploads,
             seams,
+            deliverer,
             queue,
             policy,
             measures,
@@ -265,7 +275,7 @@ impl Parts {
         }
     }
 
-    fn site(&self, settings: &Settings) -> Site {
+    fn site(&self, settings: &Settings, stop: &CancellationToken) -> Site {
         let intake = Intake {
             db: self.db.clone(),
             spool: self.spool.clone(),
@@ -289,6 +299,7 @@ impl Parts {
                 sources: self.sources.clone(),
                 policy: self.policy.clone(),
             },
+            live: Live::new(self.db.clone(), settings.http.max_listeners, stop.clone()),
             measures: self.measures.clone(),
             settings: Arc::new(settings.http.clone()),
             configured: Arc::new(settings.clone()),
@@ -316,7 +327,7 @@ async fn open_database(settings: &Settings) -> anyhow::Result<Db> {
     let mut attempts = settings.connect.attempts.max(1);
     loop {
         match Db::open(&settings.database, true).await {
-            Ok(db) => return Ok(db),
+            Ok(db) => return Ok(db.recording(outbox::recorded(settings.events.as_ref()))),
             Err(error) if error.is_temporary() && attempts > 1 => {
                 tracing::warn!(%error, "waiting for the database");
                 attempts -= 1;

@@ -20,6 +20,7 @@
 //! | [`http`] | the calls: Pacifica's and the API; the console |
 //! | [`queue`] | wake-ups; the only room that knows apalis |
 //! | [`ingest`] | the way of a bundle: intake, pipeline, sweeper |
+//! | [`outbox`] | whoever is told of the ends of jobs: deliveries, signed and tried again |
 //! | [`policy`] | rules, revisions, review |
 //! | [`plugin`] | the sandbox; the only room that knows wasmtime |
 //! | [`seams`] | archive, metadata store, ids: what a site can exchange |
@@ -27,6 +28,7 @@
 //! | [`access`] | tokens and sessions: who may do what |
 //! | [`db`] | jobs, leases, places, metadata, revisions; the only SQL |
 //! | [`measures`] | what is counted, for Prometheus |
+//! | [`traces`] | spans for an OpenTelemetry collector |
 //! | [`config`] | settings from flags, environment and file |
 //! | [`model`] | the words: jobs, tasks, documents, digests, reports |
 
@@ -40,8 +42,10 @@ pub mod http;
 pub mod ingest;
 pub mod measures;
 pub mod model;
+pub mod outbox;
 pub mod plugin;
 pub mod policy;
 pub mod queue;
 pub mod seams;
 pub mod spool;
+pub mod traces;

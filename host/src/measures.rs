@@ -25,6 +25,10 @@ const UNFINISHED: &str = "sluice_unfinished_jobs";
 const OLDEST: &str = "sluice_oldest_waiting_seconds";
 const REVISION: &str = "sluice_policy_revision";
 const UNHEALTHY: &str = "sluice_unhealthy_rules";
+const EVENTS: &str = "sluice_events_total";
+const EVENTS_WAITING: &str = "sluice_events_waiting";
+const EVENTS_GIVEN_UP: &str = "sluice_events_given_up";
+const OLDEST_EVENT: &str = "sluice_oldest_event_seconds";
 const UPLOADS: &str = "sluice_uploads_in_progress";
 
 /// Seconds. A call of a rule takes tens of microseconds, a large bundle's files minutes.
@@ -61,6 +65,10 @@ pub fn install() -> Result<Measures, BuildError> {
     describe_gauge!(REVISION, "The revision of the policy that judges on this node");
     describe_gauge!(UNHEALTHY, "Rules that failed too often in a row");
     describe_gauge!(UPLOADS, "Bundles that are arriving");
+    describe_counter!(EVENTS, "Events of ended jobs that were sent, by what came of it: delivered, failed or given up");
+    describe_gauge!(EVENTS_WAITING, "Events that are to be sent");
+    describe_gauge!(EVENTS_GIVEN_UP, "Events that were given up");
+    describe_gauge!(OLDEST_EVENT, Unit::Seconds, "How long the event has waited that waits longest");
     Ok(Measures(handle))
 }
 
@@ -168,6 +176,34 @@ pub fn judged(report: &Report) {
             counter!(FAILURES, "rule" => rule, "kind" => failure.kind.name()).increment(1);
         }
     }
+}
+
+/// What came of sending an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The receiver has taken it.
+    Delivered,
+    /// It is sent again later.
+    Failed,
+    /// It is not sent again.
+    GivenUp,
+}
+
+/// An event was sent.
+pub fn sent(what: Sent) {
+    let outcome = match what {
+        Sent::Delivered => "delivered",
+        Sent::Failed => "failed",
+        Sent::GivenUp => "given-up",
+    };
+    counter!(EVENTS, "outcome" => outcome).increment(1);
+}
+
+/// How the outbox stands.
+pub fn events_stand(waiting: i64, given_up: i64, oldest: Duration) {
+    gauge!(EVENTS_WAITING).set(waiting as f64);
+    gauge!(EVENTS_GIVEN_UP).set(given_up as f64);
+    gauge!(OLDEST_EVENT).set(oldest);
 }
 
 /// A component was found compiled.

@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::QueueUrl;
+use crate::config::{QueueTls, QueueUrl};
 use crate::ingest::Wake;
 use crate::model::{JobId, JobKind};
+use crate::seams::service::choose_cryptography;
 
 /// The queue's name, in Redis the beginning of its keys.
 const NAME: &str = "sluice:jobs";
@@ -82,13 +83,22 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Connects to the queue. A Redis that is away is waited for in the background.
-    pub async fn open(url: &QueueUrl) -> anyhow::Result<Self> {
+    /// Connects to the queue. A Redis that is away is waited for in the background; one that cannot be trusted, or does
+    /// not trust us, is an error.
+    pub async fn open(url: &QueueUrl, tls: &QueueTls) -> anyhow::Result<Self> {
         let storage = match url {
             QueueUrl::Sqlite(file) => {
                 open_sqlite(file).await.with_context(|| format!("the queue {} cannot be opened", file.display()))?
             }
-            QueueUrl::Redis(url) => open_redis(url).context("the queue's Redis URL cannot be used")?,
+            QueueUrl::Redis(address) => {
+                if address.starts_with(WITH_TLS)
+                    && let Ok(Err(RedisFault::NoTrust(why, remedy))) =
+                        tokio::time::timeout(PUSH_TIMEOUT, ping(address, tls)).await
+                {
+                    anyhow::bail!("the queue {url}: {why}; {remedy}");
+                }
+                open_redis(address, tls).context("the queue's Redis cannot be used")?
+            }
         };
         Ok(Self { storage, look: Arc::default() })
     }
@@ -183,8 +193,8 @@ async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
     Ok(Storage::Sqlite(SqliteStorage::new(&pool).with_config(config)))
 }
 
-fn open_redis(url: &str) -> anyhow::Result<Storage> {
-    let client = apalis_redis::Client::open(url)?;
+fn open_redis(url: &str, tls: &QueueTls) -> anyhow::Result<Storage> {
+    let client = redis_client(url, tls)?;
     let connection = client.get_connection_manager_lazy(Default::default())?;
     let config = apalis_redis::Config::default()
         .queue(NAME)
@@ -193,4 +203,82 @@ fn open_redis(url: &str) -> anyhow::Result<Storage> {
         .missed_heartbeats(MISSED)
         .emit_events(false);
     Ok(Storage::Redis(Box::new(RedisStorage::new(connection).with_config(config))))
+}
+
+/// How the URL of a Redis begins that speaks TLS.
+const WITH_TLS: &str = "rediss://";
+
+/// A client of Redis, with the certificates of the settings. An error names the setting whose file is of no use.
+fn redis_client(url: &str, tls: &QueueTls) -> anyhow::Result<redis::Client> {
+    if !url.starts_with(WITH_TLS) {
+        return Ok(redis::Client::open(url)?);
+    }
+    choose_cryptography();
+    let read = |key: &str, file: &Path, what: &str| {
+        let pem = std::fs::read(file).with_context(|| format!("{key} {} cannot be read", file.display()))?;
+        if !String::from_utf8_lossy(&pem).contains(what) {
+            anyhow::bail!("{key} {} holds no {} in PEM", file.display(), what.to_lowercase());
+        }
+        Ok(pem)
+    };
+    let root_cert = tls.ca.as_deref().map(|file| read("queue_ca", file, "CERTIFICATE")).transpose()?;
+    let client_tls = match (&tls.cert, &tls.key) {
+        (Some(cert), Some(key)) => Some(redis::ClientTlsConfig {
+            client_cert: read("queue_cert", cert, "CERTIFICATE")?,
+            client_key: read("queue_key", key, "PRIVATE KEY")?,
+        }),
+        _ => None,
+    };
+    Ok(redis::Client::build_with_tls(url, redis::TlsCertificates { client_tls, root_cert })?)
+}
+
+/// Why Redis did not answer.
+#[derive(Debug)]
+pub(crate) enum RedisFault {
+    /// The two do not trust each other, or only one of them speaks TLS: what is wrong, and what to do.
+    NoTrust(String, &'static str),
+    /// Anything else.
+    Other(String),
+}
+
+/// Asks Redis for an answer.
+pub(crate) async fn ping(url: &str, tls: &QueueTls) -> Result<(), RedisFault> {
+    let with_tls = url.starts_with(WITH_TLS);
+    let client = redis_client(url, tls).map_err(|error| match with_tls {
+        true => RedisFault::NoTrust(format!("{error:#}"), "give PEM files that the user of sluice may read"),
+        false => RedisFault::Other(format!("{error:#}")),
+    })?;
+    let asked = async {
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("PING").query_async::<()>(&mut connection).await
+    };
+    asked.await.map_err(|error: redis::RedisError| fault(&error, with_tls))
+}
+
+/// The library hands on what TLS has said in words alone: those of rustls.
+fn fault(error: &redis::RedisError, with_tls: bool) -> RedisFault {
+    let why = error.to_string();
+    let says = |words: &str| why.contains(words);
+    let remedy = if !with_tls {
+        // Whoever waits for a handshake hangs up on what is none.
+        if !error.is_connection_dropped() {
+            return RedisFault::Other(why);
+        }
+        "it hangs up: if it speaks TLS alone, the URL is to begin with rediss://"
+    } else if says("UnknownIssuer") || says("BadSignature") {
+        "no CA that is known here has signed its certificate: name the CA's file in queue_ca"
+    } else if says("not valid for name") || says("NotValidForName") {
+        "its certificate is for another name: call it in the URL as its certificate does"
+    } else if says("expired") || says("Expired") || says("NotValidYet") || says("not valid yet") {
+        "renew its certificate, or mend the clock that is wrong"
+    } else if says("invalid peer certificate") {
+        "have its certificate mended"
+    } else if says("received fatal alert") {
+        "it refuses our certificate, or wants one: queue_cert and queue_key"
+    } else if says("received corrupt message") || says("peer is incompatible") {
+        "it does not speak TLS there, or an old one: is it to be redis://, or another port?"
+    } else {
+        return RedisFault::Other(why);
+    };
+    RedisFault::NoTrust(why, remedy)
 }

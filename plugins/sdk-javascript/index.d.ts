@@ -125,6 +125,29 @@ export namespace tables {
   function rows(table: string): Iterable<Record<string, string>>;
 }
 
+/** An answer, of whatever status. */
+export interface Response {
+  status: number;
+  contentType: string | null;
+  body: Uint8Array;
+  /** Whether the status is one of the 2xx. */
+  readonly ok: boolean;
+  text(): string;
+  json(): unknown;
+}
+
+/** What HTTP servers answer, asked by the gate below the prefixes that the policy grants the rule. Validators only. */
+export namespace lookup {
+  /** The gate did not ask: the rule is not granted the URL, or not what it leads to. */
+  class Denied extends BadConfig {}
+  /** No whole answer came in time. */
+  class TimedOut extends Unavailable {}
+  /** The answer is larger than the grant allows. */
+  class TooLarge extends Error {}
+  /** Asks for a URL, and waits. A server that does not answer is `Unavailable`; a status of 404 or 500 is an answer. */
+  function get(url: string): Response;
+}
+
 /** The configuration cannot be used. */
 export class BadConfig extends Error {}
 

@@ -1,6 +1,7 @@
 // Bundles for tests of a rule in plain Node, without the gate; `sluice plugin test` is the test in the sandbox.
 
 import * as call from "./call.js";
+import * as lookup from "./lookup.js";
 import { NotGranted, provide } from "./tables.js";
 
 /** A bundle made from the rows of metadata.txt and contents by path below `data/`, read as the gate reads it. */
@@ -75,6 +76,27 @@ export function grantTables(made) {
     },
     row: (table, key) => all(table).find((row) => Object.values(row)[0] === key) ?? null,
     rows: (table, start, count) => all(table).slice(start, start + count).map(Object.values),
+  });
+}
+
+/**
+ * Answers lookups of these URLs and no others from now on, each with a text, an object that is sent as JSON, a
+ * `lookup.Response`, or an error that is thrown: `answerLookups({ "https://h/api/1": { open: true } })`.
+ */
+export function answerLookups(answers) {
+  lookup.provide((url) => {
+    if (!Object.hasOwn(answers, url)) {
+      throw new lookup.Denied(`the rule is not granted ${url}; in a test, give it to answerLookups`);
+    }
+    const answer = answers[url];
+    if (answer instanceof Error) {
+      throw answer;
+    }
+    if (answer instanceof lookup.Response) {
+      return answer;
+    }
+    const [text, type] = typeof answer === "string" ? [answer, "text/plain"] : [JSON.stringify(answer), "application/json"];
+    return new lookup.Response(200, type, new TextEncoder().encode(text));
   });
 }
 

@@ -56,7 +56,7 @@ impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         let exit = match &error {
             DbError::Unavailable(_) | DbError::NoDatabase(_) => Exit::Unreachable,
-            DbError::Schema(_) => Exit::Refused,
+            DbError::Schema(_) | DbError::NoTrust(_) => Exit::Refused,
             DbError::LeaseLost(_) | DbError::Other(_) => Exit::Failed,
         };
         Self::new(exit, error.to_string())

@@ -91,7 +91,7 @@ pub fn ingest_cmd(arguments: impl IntoIterator<Item = OsString>, surroundings: &
 fn run(cli: Cli, surroundings: &Surroundings) -> Result<ExitCode, Failure> {
     let flags = Flags { config: cli.config, ..Flags::default() };
     let loaded = config::load(&flags, surroundings).map_err(|mistakes| report_mistakes(&mistakes))?;
-    logging::start(&loaded, false);
+    let _traces = logging::start(&loaded, None)?;
     let printer = Printer::new(false, surroundings);
     let runtime = tokio::runtime::Runtime::new().map_err(anyhow::Error::from)?;
     runtime.block_on(async {

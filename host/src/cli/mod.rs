@@ -3,6 +3,7 @@
 mod archive;
 mod db;
 mod doctor;
+mod event;
 mod exit;
 mod gate;
 mod import;
@@ -26,6 +27,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{self, Flags, Mistakes, Settings, Surroundings};
 use crate::db::{Db, SchemaState};
+use crate::http;
+use crate::outbox;
 use crate::plugin::{Asked, compile_apart};
 use exit::Failure;
 use print::Printer;
@@ -62,6 +65,9 @@ enum Command {
     /// Look at jobs and change them
     #[command(subcommand)]
     Job(job::Command),
+    /// Events of ended jobs: what was delivered, what waits, what was given up
+    #[command(subcommand)]
+    Event(event::Command),
     /// The database's schema
     #[command(subcommand)]
     Db(db::Command),
@@ -95,6 +101,8 @@ enum Command {
     },
     /// Say what is configured, what answers, and what to do about the rest
     Doctor,
+    /// Print the description of the HTTP calls, OpenAPI 3.1 in JSON
+    Openapi,
     /// Print the completions of a shell
     Completions {
         /// Which shell
@@ -131,6 +139,10 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             return Ok(Exit::Done);
         }
+        Command::Openapi => {
+            printer.raw(http::document_text().trim_end())?;
+            return Ok(Exit::Done);
+        }
         Command::CompileComponent { seconds, memory } => {
             compile_apart(Asked { seconds, memory }, std::io::stdin().lock(), std::io::stdout().lock())?;
             return Ok(Exit::Done);
@@ -144,7 +156,12 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
         _ => {}
     }
     let loaded = config::load(&cli.flags, surroundings).map_err(|mistakes| report_mistakes(&mistakes))?;
-    logging::start(&loaded, matches!(cli.command, Command::Serve(_) | Command::Worker));
+    let role = match cli.command {
+        Command::Serve(_) => Some("serve"),
+        Command::Worker => Some("worker"),
+        _ => None,
+    };
+    let _traces = logging::start(&loaded, role)?;
     // Each upload keeps a blocking thread for as long as it lasts; the rest of the work needs some besides.
     threads(loaded.settings.http.max_uploads)?.block_on(async {
         match cli.command {
@@ -152,6 +169,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             Command::Worker => serve::worker(loaded).await,
             Command::Job(command) => command.run(&loaded.settings, printer, surroundings).await,
             Command::Token(command) => command.run(&loaded.settings, printer).await,
+            Command::Event(command) => command.run(&loaded.settings, printer).await,
             Command::Db(command) => command.run(&loaded.settings, printer).await,
             Command::Archive(command) => command.run(&loaded.settings, printer).await,
             Command::Import(command) => command.run(&loaded.settings, surroundings, printer).await,
@@ -161,6 +179,7 @@ fn dispatch(cli: Cli, printer: &Printer, surroundings: &Surroundings) -> Result<
             | Command::Table(_)
             | Command::Uploader(_)
             | Command::CompileComponent { .. }
+            | Command::Openapi
             | Command::Completions { .. } => Ok(Exit::Done),
         }
     })
@@ -182,7 +201,7 @@ fn report_mistakes(mistakes: &Mistakes) -> Failure {
 async fn open_database(settings: &Settings) -> Result<Db, Failure> {
     let db = Db::open(&settings.database, false).await?;
     match db.check().await? {
-        SchemaState::Equal => Ok(db),
+        SchemaState::Equal => Ok(db.recording(outbox::recorded(settings.events.as_ref()))),
         SchemaState::Behind(missing) => Err(Failure::new(
             Exit::Refused,
             format!(

@@ -12,6 +12,9 @@ pub(super) fn rules(job: &Value, printer: &Printer) -> io::Result<()> {
     for rule in list(&job["rules"]) {
         let line = format!("  {}: {} then, {} now", word(&rule["rule"]), word(&rule["then"]), word(&rule["now"]));
         printer.text(&line)?;
+        for url in list(&rule["other_answers"]) {
+            printer.text(&format!("    another answer now: {}", word(url)))?;
+        }
         for (findings, mark, tone) in
             [(&rule["gone_findings"], "-", Tone::Good), (&rule["new_findings"], "+", Tone::Bad)]
         {

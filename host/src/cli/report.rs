@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::print::{self, Cell, Printer, Table, Tone};
 use super::{Exit, Failure};
-use crate::model::{Outcome, Report, RuleReport, Severity};
+use crate::model::{LookupReport, Outcome, Report, RuleReport, Severity};
 
 /// Reads a report as it is stored.
 pub(super) fn read<T: serde::de::DeserializeOwned>(report: &str) -> Result<T, Failure> {
@@ -33,7 +33,9 @@ pub(super) fn show(report: &Report, printer: &Printer) -> io::Result<()> {
         ]);
     }
     printer.table(&table)?;
-    for rule in report.rules.iter().filter(|rule| rule.failure.is_some() || !rule.findings.is_empty()) {
+    let says_more =
+        |rule: &&RuleReport| rule.failure.is_some() || !rule.findings.is_empty() || !rule.lookups.is_empty();
+    for rule in report.rules.iter().filter(says_more) {
         printer.raw("")?;
         printer.raw(&printer.toned(&rule.rule, Tone::Strong))?;
         if let Some(failure) = &rule.failure {
@@ -53,8 +55,26 @@ pub(super) fn show(report: &Report, printer: &Printer) -> io::Result<()> {
                 printer.text(&format!("    hint: {hint}"))?;
             }
         }
+        for asked in &rule.lookups {
+            printer.raw(&printer.toned(&format!("  looked up {}", lookup(asked)), Tone::Faint))?;
+        }
     }
     Ok(())
+}
+
+/// A lookup in a line.
+pub(super) fn lookup(asked: &LookupReport) -> String {
+    let answer = match (asked.status, &asked.error) {
+        (Some(status), _) => format!("{status}, {}", print::bytes(asked.bytes)),
+        (None, Some(error)) => error.clone(),
+        (None, None) => "nothing".to_owned(),
+    };
+    let when = if asked.cached {
+        "kept from before".to_owned()
+    } else {
+        format!("in {}", print::duration(Duration::from_micros(asked.duration_us)))
+    };
+    print::plain(&format!("{}: {answer}, {when}", asked.url)).replace('\n', " ")
 }
 
 fn outcome(rule: &RuleReport) -> (&'static str, Tone) {

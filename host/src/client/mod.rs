@@ -2,6 +2,7 @@
 //!
 //! [`walk`] finds files, [`Rows`] describes them, a [`Parcel`] is the bundle of both, made while it is sent.
 
+mod events;
 mod fetch;
 mod jobs;
 mod member;

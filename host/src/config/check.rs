@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::keys::{self, Key};
 use super::load::Given;
 use super::mistake::{Mistake, Source};
-use super::{ArchiveUrl, DatabaseUrl, QueueUrl, Settings};
+use super::{ArchiveUrl, DatabaseUrl, EventFormat, QueueUrl, Settings};
 
 /// A shorter lease would be lost to a disk that is slow for a moment.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
@@ -23,9 +23,11 @@ pub(super) fn settings(
     let mut check = Check { given, mistakes };
     check.stays_local(settings);
     check.databases_are_two(settings);
+    check.certificates_are_of_use(settings);
     check.folders_are_apart(settings, warnings);
     check.lease_is_long_enough(settings);
     check.ids_are_of_the_archive(settings, warnings);
+    check.events_are_told_once(settings, warnings);
 }
 
 struct Check<'a> {
@@ -78,6 +80,26 @@ impl Check<'_> {
         }
     }
 
+    /// A file that has no effect is one that somebody believes to have one.
+    fn certificates_are_of_use(&mut self, settings: &Settings) {
+        let tls = &settings.queue_tls;
+        let with_tls = matches!(&settings.queue, QueueUrl::Redis(url) if url.starts_with("rediss://"));
+        let given = [(&keys::QUEUE_CA, &tls.ca), (&keys::QUEUE_CERT, &tls.cert), (&keys::QUEUE_KEY, &tls.key)];
+        if !with_tls && self.sound(&[&keys::QUEUE]) {
+            for (key, _) in given.iter().filter(|(_, file)| file.is_some()) {
+                self.mistake(key, "the queue is none over TLS", "let queue begin with rediss://, or leave this out");
+            }
+        }
+        for (key, other) in [(&keys::QUEUE_CERT, &tls.key), (&keys::QUEUE_KEY, &tls.cert)] {
+            if self.given.contains_key(key.name)
+                && self.sound(&[&keys::QUEUE_CERT, &keys::QUEUE_KEY])
+                && other.is_none()
+            {
+                self.mistake(key, "a certificate and its key belong together", "give queue_cert and queue_key");
+            }
+        }
+    }
+
     /// The archive and the spool are no place for anything else, least of all for the files of moves.
     fn folders_are_apart(&mut self, settings: &Settings, warnings: &mut Vec<String>) {
         if !self.sound(&[&keys::ARCHIVE, &keys::SPOOL_FOLDER, &keys::MOVE_ROOT, &keys::DATA]) {
@@ -123,6 +145,25 @@ impl Check<'_> {
                  nothing else has ever put a file there",
                 settings.archive
             ));
+        }
+    }
+
+    /// Pacifica's metadata service tells of what it has accepted by itself; and without a receiver nobody is told.
+    fn events_are_told_once(&mut self, settings: &Settings, warnings: &mut Vec<String>) {
+        let Some(events) = &settings.events else {
+            let mut given: Vec<_> = self.given.keys().filter(|name| name.starts_with("events.")).copied().collect();
+            given.sort_unstable();
+            if !given.is_empty() && !self.given.contains_key(keys::EVENTS_URL.name) {
+                warnings.push(format!("{} without events.url: nobody is told of anything", given.join(", ")));
+            }
+            return;
+        };
+        if events.format == EventFormat::Pacifica && settings.services.metadata.is_some() {
+            self.mistake(
+                &keys::EVENTS_FORMAT,
+                "the site's metadata service tells of accepted metadata in this form by itself",
+                "leave events.url out, or set the format to cloudevents, which tells of every job",
+            );
         }
     }
 

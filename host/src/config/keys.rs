@@ -41,6 +41,9 @@ keys! {
     LISTEN = "listen", "SLUICE_LISTEN", flag "--listen";
     DATABASE = "database", "SLUICE_DATABASE", flag "--database";
     QUEUE = "queue", "SLUICE_QUEUE", flag "--queue";
+    QUEUE_CA = "queue_ca", "SLUICE_QUEUE_CA";
+    QUEUE_CERT = "queue_cert", "SLUICE_QUEUE_CERT";
+    QUEUE_KEY = "queue_key", "SLUICE_QUEUE_KEY";
     ARCHIVE = "archive", "SLUICE_ARCHIVE", flag "--archive";
     ARCHIVE_CONCURRENCY = "archive_concurrency", "SLUICE_ARCHIVE_CONCURRENCY";
     IDS = "ids", "SLUICE_IDS";
@@ -59,6 +62,7 @@ keys! {
     MAX_BODY = "http.max_body", "SLUICE_HTTP_MAX_BODY";
     IDLE_TIMEOUT = "http.idle_timeout", "SLUICE_HTTP_IDLE_TIMEOUT";
     MAX_UPLOADS = "http.max_uploads", "SLUICE_HTTP_MAX_UPLOADS";
+    MAX_LISTENERS = "http.max_listeners", "SLUICE_HTTP_MAX_LISTENERS";
     CONNECT_ATTEMPTS = "connect.attempts", "SLUICE_CONNECT_ATTEMPTS";
     CONNECT_WAIT = "connect.wait", "SLUICE_CONNECT_WAIT";
     SPOOL_FOLDER = "spool.folder", "SLUICE_SPOOL_FOLDER";
@@ -76,9 +80,19 @@ keys! {
     CACHE = "sandbox.cache", "SLUICE_SANDBOX_CACHE";
     COMPILE_TIME = "sandbox.compile_time", "SLUICE_SANDBOX_COMPILE_TIME";
     COMPILE_MEMORY = "sandbox.compile_memory", "SLUICE_SANDBOX_COMPILE_MEMORY";
+    EVENTS_URL = "events.url", "SLUICE_EVENTS_URL";
+    EVENTS_FORMAT = "events.format", "SLUICE_EVENTS_FORMAT";
+    EVENTS_SOURCE = "events.source", "SLUICE_EVENTS_SOURCE";
+    EVENTS_SECRET_FILE = "events.secret_file", "SLUICE_EVENTS_SECRET_FILE";
+    EVENTS_SECRET = "events.secret", "SLUICE_EVENTS_SECRET";
+    EVENTS_TIMEOUT = "events.timeout", "SLUICE_EVENTS_TIMEOUT";
+    EVENTS_MAX_AGE = "events.max_age", "SLUICE_EVENTS_MAX_AGE";
+    EVENTS_KEEP = "events.keep", "SLUICE_EVENTS_KEEP";
     METRICS_LISTEN = "metrics.listen", "SLUICE_METRICS_LISTEN";
     LOG = "log.filter", "SLUICE_LOG", flag "--log", or "log";
     LOG_JSON = "log.json", "SLUICE_LOG_JSON";
+    TRACES = "traces.endpoint", "SLUICE_TRACES_ENDPOINT";
+    TRACES_RATIO = "traces.ratio", "SLUICE_TRACES_RATIO";
 }
 
 /// The variable that names the configuration file.

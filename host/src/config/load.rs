@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment;
+use super::events::{self, EventSettings};
 use super::keys::{self, CONFIG_VARIABLE, Key};
 use super::mistake::{Mistake, Mistakes, Source};
 use super::parse::{self, Wrong};
+use super::redact::HIDDEN;
 use super::{
-    ArchiveUrl, ConnectSettings, DatabaseUrl, Flags, HttpSettings, LogSettings, PolicySettings, QueueUrl,
-    SandboxSettings, ServiceSettings, ServiceUrl, Settings, SpoolSettings, UploadSettings, WorkerSettings, check, file,
-    without_password,
+    ArchiveUrl, ConnectSettings, DatabaseUrl, Flags, HttpSettings, LogSettings, PolicySettings, QueueTls, QueueUrl,
+    SandboxSettings, ServiceSettings, ServiceUrl, Settings, SpoolSettings, TraceSettings, UploadSettings,
+    WorkerSettings, check, file, without_password,
 };
 
 /// What a process finds around it. Passed in, so that tests need not touch their own process.
@@ -144,7 +146,11 @@ fn configuration_file(flags: &Flags, surroundings: &Surroundings) -> Option<(Pat
 }
 
 fn origin(key: &'static Key, Given { value, source }: &Given) -> Origin {
-    let shown = |text: &OsString| without_password(&text.to_string_lossy());
+    let secret = key.name == keys::EVENTS_SECRET.name;
+    let shown = |text: &OsString| match secret {
+        true => HIDDEN.to_owned(),
+        false => without_password(&text.to_string_lossy()),
+    };
     let value = match value {
         Value::One(text) => shown(text),
         Value::Many(texts) => texts.iter().map(shown).collect::<Vec<_>>().join(", "),
@@ -225,6 +231,11 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
         queue: sources
             .one(&keys::QUEUE, |text| QueueUrl::parse(text, folder))
             .unwrap_or_else(|| QueueUrl::Sqlite(data.join("queue.db"))),
+        queue_tls: QueueTls {
+            ca: sources.one(&keys::QUEUE_CA, path),
+            cert: sources.one(&keys::QUEUE_CERT, path),
+            key: sources.one(&keys::QUEUE_KEY, path),
+        },
         archive: sources
             .one(&keys::ARCHIVE, |text| Ok(ArchiveUrl::parse(text, folder)?.surrounded(surroundings.texts())))
             .unwrap_or_else(|| ArchiveUrl::Folder(data.join("archive"))),
@@ -253,10 +264,15 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
             compile_time: sources.one(&keys::COMPILE_TIME, parse::duration).unwrap_or(Duration::from_secs(120)),
             compile_memory: sources.one(&keys::COMPILE_MEMORY, parse::size).unwrap_or(4 << 30),
         },
+        events: event_settings(sources, folder),
         metrics_listen: sources.one(&keys::METRICS_LISTEN, parse::address),
         log: LogSettings {
             filter: sources.one(&keys::LOG, parse::log_filter).unwrap_or_else(|| "info".to_owned()),
             json: sources.one(&keys::LOG_JSON, parse::truth).unwrap_or(false),
+        },
+        traces: TraceSettings {
+            endpoint: sources.one(&keys::TRACES, parse::collector),
+            ratio: sources.one(&keys::TRACES_RATIO, parse::ratio).unwrap_or(1.0),
         },
         data,
     }
@@ -272,6 +288,18 @@ fn service_settings(sources: &mut Sources) -> ServiceSettings {
     }
 }
 
+fn event_settings(sources: &mut Sources, folder: &Path) -> Option<EventSettings> {
+    let url = sources.one(&keys::EVENTS_URL, ServiceUrl::parse);
+    let mut span = |key, default| sources.one(key, parse::duration).unwrap_or(Duration::from_secs(default));
+    let (timeout, max_age) = (span(&keys::EVENTS_TIMEOUT, 10), span(&keys::EVENTS_MAX_AGE, 3 * 86_400));
+    let keep = span(&keys::EVENTS_KEEP, 7 * 86_400);
+    let format = sources.one(&keys::EVENTS_FORMAT, events::format).unwrap_or_default();
+    let source = sources.one(&keys::EVENTS_SOURCE, events::source);
+    let secret_file = sources.one(&keys::EVENTS_SECRET_FILE, |text| parse::absolute(text, folder));
+    let secrets = sources.many(&keys::EVENTS_SECRET, b',', events::secret).unwrap_or_default();
+    Some(EventSettings { url: url?, format, source, secret_file, secrets, timeout, max_age, keep })
+}
+
 fn http_settings(sources: &mut Sources) -> HttpSettings {
     HttpSettings {
         listen: sources.one(&keys::LISTEN, parse::address).unwrap_or_else(|| ([127, 0, 0, 1], 8066).into()),
@@ -281,6 +309,7 @@ fn http_settings(sources: &mut Sources) -> HttpSettings {
         max_body: sources.one(&keys::MAX_BODY, parse::limit).flatten(),
         idle_timeout: sources.one(&keys::IDLE_TIMEOUT, parse::duration).unwrap_or(Duration::from_secs(60)),
         max_uploads: sources.one(&keys::MAX_UPLOADS, count).unwrap_or(512),
+        max_listeners: sources.one(&keys::MAX_LISTENERS, count).unwrap_or(256),
         require_token: sources.one(&keys::REQUIRE_TOKEN, parse::truth).unwrap_or(false),
         plugin_keys: sources.many(&keys::PLUGIN_KEYS, b',', parse::plugin_key).unwrap_or_default(),
     }

@@ -11,6 +11,7 @@
 
 mod check;
 mod environment;
+mod events;
 mod file;
 mod flags;
 mod keys;
@@ -28,14 +29,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use url::Url;
 
 pub use environment::foreign_database;
+pub use events::{EventFormat, EventSettings, Secret, read_secrets};
 pub use flags::Flags;
 pub use load::{Loaded, Origin, Surroundings, load};
 pub use mistake::{Mistake, Mistakes, Source};
 pub use redact::without_password;
 pub use remote::{ServiceUrl, StoreUrl};
-pub use stores::{ArchiveUrl, DatabaseUrl, QueueUrl};
+pub use stores::{ArchiveUrl, DatabaseUrl, QueueTls, QueueUrl};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -50,6 +53,8 @@ pub struct Settings {
     pub connect: ConnectSettings,
     /// Where wake-ups are kept.
     pub queue: QueueUrl,
+    /// The certificates of a queue over TLS.
+    pub queue_tls: QueueTls,
     /// Where accepted files end up.
     pub archive: ArchiveUrl,
     /// The services behind the gate that a site has beside it.
@@ -66,10 +71,14 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// The sandbox.
     pub sandbox: SandboxSettings,
+    /// Who is told of the ends of jobs; none for nobody.
+    pub events: Option<EventSettings>,
     /// Where a process tells how it is, beside its calls; none for nowhere else.
     pub metrics_listen: Option<SocketAddr>,
     /// What is logged.
     pub log: LogSettings,
+    /// Where traces go.
+    pub traces: TraceSettings,
 }
 
 /// Services that do what the gate otherwise does itself. None is the gate's own.
@@ -104,6 +113,8 @@ pub struct HttpSettings {
     pub idle_timeout: Duration,
     /// Uploads received at a time; more are answered 503 with Retry-After.
     pub max_uploads: usize,
+    /// Listeners to live events at a time; more are answered 503 with Retry-After.
+    pub max_listeners: usize,
     /// Whether every call needs a token, Pacifica's included.
     pub require_token: bool,
     /// The keys of which one must have signed a plugin that is added; none takes unsigned ones.
@@ -191,4 +202,13 @@ pub struct LogSettings {
     pub filter: String,
     /// One JSON object per line instead of text.
     pub json: bool,
+}
+
+/// Traces, as OpenTelemetry has them.
+#[derive(Clone, Debug)]
+pub struct TraceSettings {
+    /// The collector's address for traces, over OTLP/HTTP; none for no traces.
+    pub endpoint: Option<Url>,
+    /// The part of all requests and jobs that is traced, from 0 to 1.
+    pub ratio: f64,
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use url::Url;
 
 use super::PluginKey;
 use super::redact::without_password;
@@ -141,6 +142,28 @@ pub(super) fn truth(text: &OsStr) -> Result<bool, Wrong> {
         Some("false" | "0") => Ok(false),
         _ => Err(Wrong::new(format!("{} is no yes or no", shown(text)), "give true or false")),
     }
+}
+
+/// The address of an OpenTelemetry collector. One without a path gets that of OTLP/HTTP.
+pub(super) fn collector(text: &OsStr) -> Result<Url, Wrong> {
+    let right = "give the address of a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318";
+    let wrong = || Wrong::new(format!("{} is no address over HTTP", shown(text)), right);
+    let mut url: Url = text.to_str().and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(wrong());
+    }
+    if url.path() == "/" {
+        url.set_path("/v1/traces");
+    }
+    Ok(url)
+}
+
+/// A part of the whole.
+pub(super) fn ratio(text: &OsStr) -> Result<f64, Wrong> {
+    let ratio = text.to_str().and_then(|text| text.trim().parse().ok()).filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| {
+        Wrong::new(format!("{} is no part of a whole", shown(text)), "give a number from 0 to 1, such as 0.1")
+    })
 }
 
 /// What to log.

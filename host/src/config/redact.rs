@@ -1,10 +1,10 @@
 //! Passwords left out of what is shown.
 
 /// What stands in a password's place.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 /// Parameters whose values are secrets, be it under a longer name that ends so.
-const SECRETS: [&str; 5] = ["password=", "secret=", "secret_access_key=", "account_key=", "token="];
+const SECRETS: [&str; 6] = ["password=", "sslkey=", "secret=", "secret_access_key=", "account_key=", "token="];
 
 /// The text without the passwords of a URL: neither that before the `@` nor those of parameters such as `password=`.
 ///
@@ -60,6 +60,7 @@ mod tests {
             ("sluice:s3cret@db/ingest", "sluice:***@db/ingest"),
             ("postgres:sluice:s3cret@db/ingest", "postgres:***@db/ingest"),
             ("postgres://db/x?user=a&password=s3cret&port=1", "postgres://db/x?user=a&password=***&port=1"),
+            ("postgres://db/x?sslkey=-----BEGIN&sslmode=require", "postgres://db/x?sslkey=***&sslmode=require"),
             ("host=db PASSWORD=s3cret user=x", "host=db PASSWORD=*** user=x"),
             ("s3://b/x?aws_secret_access_key=s3cret&region=x", "s3://b/x?aws_secret_access_key=***&region=x"),
             ("postgres://db/ingest", "postgres://db/ingest"),

@@ -27,6 +27,17 @@ pub enum QueueUrl {
     Redis(String),
 }
 
+/// The files of a queue over TLS. None are the CAs of this machine, and no certificate of our own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueTls {
+    /// The CA of the server's certificate.
+    pub ca: Option<PathBuf>,
+    /// The certificate that we show.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+}
+
 /// Where accepted files end up. Neither `Debug` nor `Display` shows a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArchiveUrl {
@@ -39,7 +50,9 @@ pub enum ArchiveUrl {
 }
 
 const DATABASE_FORMS: &str = "give sqlite:PATH, a path that ends in .db, or postgres://USER:PASSWORD@HOST/NAME";
-const QUEUE_FORMS: &str = "give sqlite:PATH, a path that ends in .db, or redis://HOST:PORT";
+const QUEUE_FORMS: &str = "give sqlite:PATH, a path that ends in .db, redis://HOST:PORT, or rediss://HOST:PORT";
+const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+const SSL_FILES: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
 const ARCHIVE_FORMS: &str = "give a folder, file:///PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX, or \
                              pacifica+http://HOST:PORT";
 /// What stands before the address of an archive interface, to tell it from other archives over HTTP.
@@ -52,6 +65,7 @@ impl DatabaseUrl {
             return Ok(Self::Sqlite(path));
         }
         let url = remote(text, &["postgres", "postgresql"], "no database that is known", DATABASE_FORMS)?;
+        let url = with_files(&url, folder)?;
         Ok(Self::Postgres(url))
     }
 }
@@ -144,6 +158,29 @@ fn remote(text: &OsStr, schemes: &[&str], unknown: &str, right: &str) -> Result<
     }
 }
 
+/// A URL of PostgreSQL, the files that it names made absolute. Whether they can be read is seen when they are.
+fn with_files(text: &str, folder: &Path) -> Result<String, Wrong> {
+    let Ok(mut url) = url::Url::parse(text) else { return Ok(text.to_owned()) };
+    let pairs: Vec<_> = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    if let Some((_, mode)) = pairs.iter().find(|(name, mode)| name == "sslmode" && !SSL_MODES.contains(&mode.as_str()))
+    {
+        let wrong = format!("its sslmode is {}", shown(OsStr::new(mode)));
+        return Err(Wrong::new(wrong, format!("give one of {}", SSL_MODES.join(", "))));
+    }
+    let is_file = |name: &str, value: &str| SSL_FILES.contains(&name) && !value.trim_start().starts_with("-----BEGIN");
+    if !pairs.iter().any(|(name, value)| is_file(name, value) && Path::new(value).is_relative()) {
+        return Ok(text.to_owned());
+    }
+    let mut query = url.query_pairs_mut();
+    query.clear();
+    for (name, value) in &pairs {
+        let file = is_file(name, value).then(|| absolute(OsStr::new(value), folder)).transpose()?;
+        query.append_pair(name, file.as_deref().and_then(Path::to_str).unwrap_or(value));
+    }
+    drop(query);
+    Ok(url.into())
+}
+
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -214,7 +251,18 @@ mod tests {
         for text in ["postgres://u:p@h/x", "postgresql://h/x"] {
             assert_eq!(database(text).unwrap(), DatabaseUrl::Postgres(text.into()));
         }
-        for text in ["mysql://h/x", "jobs", "sqlite:", "sqlite::memory:", "sqlite:x.db?mode=rwc", "postgres://h:x/y"] {
+        let tls = database("postgres://h/x?sslmode=verify-full&sslrootcert=ca.crt&sslcert=/c").unwrap();
+        let expected = "postgres://h/x?sslmode=verify-full&sslrootcert=%2Fsrv%2Fca.crt&sslcert=%2Fc";
+        assert_eq!(tls, DatabaseUrl::Postgres(expected.into()));
+        for text in [
+            "mysql://h/x",
+            "jobs",
+            "postgres://h/x?sslmode=full",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:x.db?mode=rwc",
+            "postgres://h:x/y",
+        ] {
             assert!(database(text).is_err(), "{text}");
         }
     }

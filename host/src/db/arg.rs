@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{FileId, JobId, Revision, Timestamp};
+use crate::model::{Change, FileId, JobId, Revision, Timestamp};
 
 /// More than this of a text is not put into an index: PostgreSQL takes no key beyond a third of a page.
 const INDEXED_BYTES: usize = 1000;
@@ -48,6 +48,7 @@ args_from! {
     Option<f64>, number => Self::Real(number);
     JobId, id => Self::Int(Some(id.get()));
     FileId, id => Self::Int(Some(id.get()));
+    Change, change => Self::Int(Some(change.get()));
     Revision, revision => Self::Int(Some(revision.get()));
     Option<Revision>, revision => Self::Int(revision.map(Revision::get));
     Timestamp, moment => Self::Int(Some(moment.as_micros()));

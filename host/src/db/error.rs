@@ -16,6 +16,9 @@ pub enum DbError {
     /// The database cannot be reached, is overloaded, or has no room. The same call may succeed later.
     #[error("the database is not available: {0}; check that it runs, can be reached and has room on its disk")]
     Unavailable(#[source] sqlx::Error),
+    /// The two do not trust each other, as a certificate or the want of TLS has it. The same call gives the same.
+    #[error("{0}")]
+    NoTrust(String),
     /// There is no file of this name, and none was to be made.
     #[error("there is no database at {}; `sluice db sync` makes one", .0.display())]
     NoDatabase(PathBuf),

@@ -3,7 +3,7 @@
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::session::{Row, Session, Statement};
 use super::{Db, DbError, Durability, Result};
-use crate::model::{Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
+use crate::model::{Ending, Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
 
 /// The columns that [`read_job`] reads.
 macro_rules! job_columns {
@@ -85,6 +85,23 @@ pub struct JobFilter {
     pub before: Option<JobId>,
     /// How many at the most.
     pub limit: u32,
+}
+
+impl JobFilter {
+    /// Whether a job is one of those that are looked for, wherever it stands in the list.
+    pub fn fits(&self, job: &Job) -> bool {
+        // As long as their columns have them.
+        let same = |wanted: &Option<String>, is: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| is.map(indexed) == Some(indexed(wanted)))
+        };
+        self.state.is_none_or(|state| state == job.state)
+            && self.stage.is_none_or(|stage| stage == job.stage)
+            && self.kind.is_none_or(|kind| kind == job.kind)
+            && same(&self.user, Some(&job.user))
+            && same(&self.submitter, job.submitter.as_deref())
+            && same(&self.project, job.project.as_deref())
+            && same(&self.instrument, job.instrument.as_deref())
+    }
 }
 
 /// What an administrator changes in a job by hand. What is not given stays.
@@ -177,17 +194,18 @@ impl Db {
 
     /// Ends a job whose bytes will not come any more. Whether it was still being received.
     pub async fn job_lost_upload(&self, id: JobId, now: Timestamp, exception: &str) -> Result<bool> {
-        let touched = self
-            .write()
-            .await?
-            .execute(
-                "UPDATE jobs SET stage = 'done', state = 'FAILED', exception = $3, updated = $2,
-                     lease_owner = NULL, lease_until = NULL
-                 WHERE id = $1 AND stage = 'receiving'",
-                args![id, now, exception],
-            )
-            .await?;
-        Ok(touched > 0)
+        let mut session = self.begin(Durability::Relaxed).await?;
+        let sql = concat!(
+            "UPDATE jobs SET stage = 'done', state = 'FAILED', exception = $3, updated = $2,
+                 lease_owner = NULL, lease_until = NULL
+             WHERE id = $1 AND stage = 'receiving' RETURNING ",
+            job_columns!()
+        );
+        let Some(row) = session.row(sql, args![id, now, exception]).await? else { return Ok(false) };
+        let told = self.tell(&mut session, &read_job(&row)?, Some(Ending::Interrupted)).await?;
+        session.commit().await?;
+        self.told(told);
+        Ok(true)
     }
 
     /// A job's record.
@@ -205,9 +223,11 @@ impl Db {
 
     /// Changes a job by hand, and returns its record; none where there is no such job.
     pub async fn set_job(&self, id: JobId, change: &SetJob, now: Timestamp) -> Result<Option<Job>> {
-        let row = self
-            .write()
-            .await?
+        let mut session = self.begin(Durability::Relaxed).await?;
+        // This also holds the row, so that nobody else ends the job in between.
+        let unended = "UPDATE jobs SET updated = $2 WHERE id = $1 AND stage <> 'done'";
+        let unended = session.execute(unended, args![id, now]).await? > 0;
+        let row = session
             .row(
                 concat!(
                     "UPDATE jobs SET state = COALESCE($2, state), task = COALESCE($3, task),
@@ -229,7 +249,14 @@ impl Db {
                 ],
             )
             .await?;
-        row.as_ref().map(read_job).transpose()
+        let job = row.as_ref().map(read_job).transpose()?;
+        let told = match &job {
+            Some(job) if unended && job.complete() => self.tell(&mut session, job, Some(Ending::Failed)).await?,
+            _ => false,
+        };
+        session.commit().await?;
+        self.told(told);
+        Ok(job)
     }
 
     /// Lets a failed job wait for a worker again, from its first task on.
@@ -260,24 +287,20 @@ impl Db {
     /// Ends a job as failed. Who works on it is refused at its next step.
     pub async fn cancel_job(&self, id: JobId, now: Timestamp, exception: &str) -> Result<Cancelled> {
         let mut session = self.begin(Durability::Relaxed).await?;
-        let touched = session
-            .execute(
-                "UPDATE jobs SET stage = 'done', state = 'FAILED', exception = $3, updated = $2,
-                     lease_owner = NULL, lease_until = NULL, lease_epoch = lease_epoch + 1
-                 WHERE id = $1 AND stage <> 'done'",
-                args![id, now, exception],
-            )
-            .await?;
-        let cancelled = if touched > 0 {
-            Cancelled::Now
-        } else {
-            match session.row("SELECT 1 AS one FROM jobs WHERE id = $1", args![id]).await? {
-                Some(_) => Cancelled::AlreadyDone,
-                None => Cancelled::NoSuchJob,
-            }
+        let sql = concat!(
+            "UPDATE jobs SET stage = 'done', state = 'FAILED', exception = $3, updated = $2,
+                 lease_owner = NULL, lease_until = NULL, lease_epoch = lease_epoch + 1
+             WHERE id = $1 AND stage <> 'done' RETURNING ",
+            job_columns!()
+        );
+        let Some(row) = session.row(sql, args![id, now, exception]).await? else {
+            let known = session.row("SELECT 1 AS one FROM jobs WHERE id = $1", args![id]).await?;
+            return Ok(if known.is_some() { Cancelled::AlreadyDone } else { Cancelled::NoSuchJob });
         };
+        let told = self.tell(&mut session, &read_job(&row)?, Some(Ending::Cancelled)).await?;
         session.commit().await?;
-        Ok(cancelled)
+        self.told(told);
+        Ok(Cancelled::Now)
     }
 
     /// How many jobs are in each stage that is not the last. Costs nothing, however many have ended.
@@ -304,16 +327,25 @@ impl Db {
 
     /// Those of the jobs that have not ended.
     pub async fn which_unfinished(&self, ids: &[JobId]) -> Result<Vec<JobId>> {
+        self.which(ids, "stage <> 'done'").await
+    }
+
+    /// Which of these jobs ended before their bundle was whole.
+    pub async fn which_never_received(&self, ids: &[JobId]) -> Result<Vec<JobId>> {
+        self.which(ids, "stage = 'done' AND received IS NULL").await
+    }
+
+    async fn which(&self, ids: &[JobId], condition: &str) -> Result<Vec<JobId>> {
         let mut session = self.read().await?;
-        let mut unfinished = Vec::new();
+        let mut which = Vec::new();
         for chunk in ids.chunks(1000) {
-            let sql = format!("SELECT id FROM jobs WHERE stage <> 'done' AND id IN ({})", numbers(1, chunk.len()));
+            let sql = format!("SELECT id FROM jobs WHERE {condition} AND id IN ({})", numbers(1, chunk.len()));
             let args: Vec<_> = chunk.iter().map(|id| Arg::from(*id)).collect();
             for row in session.rows(Statement::built(sql, false), &args).await? {
-                unfinished.push(JobId::new(row.get("id")?));
+                which.push(JobId::new(row.get("id")?));
             }
         }
-        Ok(unfinished)
+        Ok(which)
     }
 }
 

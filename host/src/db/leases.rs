@@ -237,11 +237,14 @@ impl Db {
     pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<()> {
         let steps = steps_text(end.steps);
         let mut session = self.begin(Durability::Durable).await?;
-        let touched = session
-            .execute(
-                "UPDATE jobs SET stage = 'done', state = $4, task = $5, percent = $6, exception = $7, steps = $8,
-                     revision = $9, fault_since = NULL, updated = $3, lease_owner = NULL, lease_until = NULL
-                 WHERE id = $1 AND lease_epoch = $2 AND (stage = 'running' OR (stage = 'done' AND state = $4))",
+        let row = session
+            .row(
+                concat!(
+                    "UPDATE jobs SET stage = 'done', state = $4, task = $5, percent = $6, exception = $7, steps = $8,
+                         revision = $9, fault_since = NULL, updated = $3, lease_owner = NULL, lease_until = NULL
+                     WHERE id = $1 AND lease_epoch = $2 AND stage = 'running' RETURNING ",
+                    job_columns!()
+                ),
                 args![
                     id,
                     epoch,
@@ -255,8 +258,16 @@ impl Db {
                 ],
             )
             .await?;
-        held(id, touched)?;
-        session.commit().await
+        let Some(row) = row else {
+            // Ended before, by a caller who never heard the answer.
+            let said = "SELECT 1 AS one FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'done' AND state = $3";
+            session.row(said, args![id, epoch, end.state.name()]).await?.ok_or(DbError::LeaseLost(id))?;
+            return session.commit().await;
+        };
+        let told = self.tell(&mut session, &read_job(&row)?, None).await?;
+        session.commit().await?;
+        self.told(told);
+        Ok(())
     }
 
     /// Jobs that nobody works on and that are due, those that wait longest first: a sweeper wakes workers for them.

@@ -5,7 +5,7 @@ use super::{Db, Result};
 use crate::model::Timestamp;
 
 /// The mark on a rule.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct RuleMark {
     /// The rule.
     pub rule: String,

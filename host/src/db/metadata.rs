@@ -67,8 +67,21 @@ pub struct StoredTransaction {
     pub files: Vec<StoredFile>,
 }
 
+/// What a transaction says of itself, without its files, which may be many.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct TransactionRows {
+    /// `Transactions.submitter`.
+    pub submitter: Option<String>,
+    /// `Transactions.project`.
+    pub project: Option<String>,
+    /// `Transactions.instrument`.
+    pub instrument: Option<String>,
+    /// The `TransactionKeyValue` rows, in order.
+    pub key_values: Vec<KeyValue>,
+}
+
 /// A recorded file.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct StoredFile {
     /// Its id.
     #[serde(rename = "file_id")]
@@ -143,14 +156,26 @@ impl Db {
         Ok(session.commit().await?)
     }
 
+    /// What a transaction says of itself.
+    pub async fn transaction_rows(&self, job: JobId) -> Result<Option<TransactionRows>> {
+        let mut session = self.read().await?;
+        let sql = "SELECT submitter, project, instrument FROM transactions WHERE job_id = $1";
+        let Some(row) = session.row(sql, args![job]).await? else { return Ok(None) };
+        Ok(Some(TransactionRows {
+            submitter: row.get("submitter")?,
+            project: row.get("project")?,
+            instrument: row.get("instrument")?,
+            key_values: key_values(&mut session, job).await?,
+        }))
+    }
+
     /// A transaction with all that belongs to it.
     pub async fn transaction(&self, job: JobId) -> Result<Option<StoredTransaction>> {
         let mut session = self.read().await?;
         let sql = "SELECT submitter, project, instrument, user_name, received, document
                    FROM transactions WHERE job_id = $1";
         let Some(row) = session.row(sql, args![job]).await? else { return Ok(None) };
-        let sql = "SELECT key, value FROM transaction_key_values WHERE job_id = $1 ORDER BY position";
-        let key_values = session.rows(sql, args![job]).await?;
+        let key_values = key_values(&mut session, job).await?;
         let sql = "SELECT files.*, archive_files.location FROM files
                    LEFT JOIN archive_files ON archive_files.file_id = files.file_id
                    WHERE files.job_id = $1 ORDER BY files.row_index";
@@ -173,7 +198,7 @@ impl Db {
             user: row.get("user_name")?,
             received: Timestamp::from_micros(row.get("received")?),
             document: row.get("document")?,
-            key_values: key_values.iter().map(read_key_value).collect::<Result<_>>()?,
+            key_values,
             files,
         }))
     }
@@ -190,6 +215,11 @@ impl Db {
         file.key_values = session.rows(sql, args![id]).await?.iter().map(read_key_value).collect::<Result<_>>()?;
         Ok(Some(file))
     }
+}
+
+async fn key_values(session: &mut Session, job: JobId) -> Result<Vec<KeyValue>> {
+    let sql = "SELECT key, value FROM transaction_key_values WHERE job_id = $1 ORDER BY position";
+    session.rows(sql, args![job]).await?.iter().map(read_key_value).collect()
 }
 
 async fn put_files(session: &mut Session, new: &NewTransaction<'_>) -> Result<u64> {

@@ -50,14 +50,19 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0006_access",
     "0007_requests",
     "0008_tables",
-    "0010_sessions"
+    "0009_changes",
+    "0010_sessions",
+    "0011_outbox",
+    "0012_store_uploads"
 ];
 
 impl Db {
     /// Applies the migrations that are missing, and returns their names. A database that is ahead of this program is
     /// refused.
     pub async fn sync(&self, now: Timestamp) -> Result<Vec<String>> {
-        self.apply(MIGRATIONS, now).await
+        let applied = self.apply(MIGRATIONS, now).await?;
+        self.count_changes_on().await?;
+        Ok(applied)
     }
 
     /// Compares the schema to this program's.

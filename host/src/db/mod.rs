@@ -7,6 +7,7 @@
 //!   the epoch that it was given: a late worker changes nothing and learns it from [`DbError::LeaseLost`].
 //! - What the pipeline may have to repeat is idempotent: done again, it finds its work done and says so.
 //! - A place in the archive belongs to one file, reserved before it is used.
+//! - Where ends of jobs are told of, the event is written in the transaction that ends the job.
 //! - Policy revisions, plugins and versions of lookup tables are added, never changed.
 //!
 //! Every write is atomic. Those that somebody is told of, or that promise something about the world outside
@@ -19,6 +20,7 @@
 
 mod archive;
 mod arg;
+mod changes;
 mod error;
 mod flush;
 mod ids;
@@ -27,24 +29,29 @@ mod leases;
 mod marks;
 mod metadata;
 mod migrate;
+mod outbox;
 mod pacifica;
 mod policy;
 mod reports;
 mod requests;
 mod session;
 mod sessions;
+mod store_uploads;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tokens;
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _};
+use tokio::sync::Notify;
 
 pub use archive::{ArchivedFile, Reservation, ReserveError, TakenLocation};
 pub use error::{DbError, Result};
@@ -52,8 +59,9 @@ pub use ids::IdMode;
 pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
 pub use leases::{Claim, Finish, Holder, JobFacts};
 pub use marks::RuleMark;
-pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction};
+pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction, TransactionRows};
 pub use migrate::SchemaState;
+pub use outbox::{DueEvent, EventCounts, EventFilter, EventRecord, EventState, Recorded};
 pub use pacifica::{ForeignJob, ForeignJobs};
 pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
 pub use requests::Created;
@@ -63,6 +71,7 @@ pub use tokens::TokenRecord;
 
 use crate::config::DatabaseUrl;
 use flush::Flush;
+use outbox::Outbox;
 use session::Session;
 
 /// How long a call waits for a connection, or for another process to finish writing.
@@ -84,6 +93,9 @@ const LOG_PAGES: &str = "8192";
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
+    outbox: Outbox,
+    /// Told after every write.
+    written: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -119,7 +131,7 @@ impl Db {
             DatabaseUrl::Sqlite(file) => open_sqlite(file, create).await?,
             DatabaseUrl::Postgres(url) => open_postgres(url).await?,
         };
-        Ok(Self { pools })
+        Ok(Self { pools, outbox: Outbox::default(), written: Arc::default() })
     }
 
     /// Asks the database for an answer.
@@ -153,7 +165,8 @@ impl Db {
         Ok(match &self.pools {
             Pools::Sqlite { writer, .. } => Session::sqlite(writer.acquire().await?),
             Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
-        })
+        }
+        .writes(&self.written))
     }
 
     /// A session whose statements are one transaction.
@@ -169,7 +182,8 @@ impl Db {
                 // What the site has configured, be it `on` or stricter.
                 Durability::Durable => pool.begin_with("BEGIN; SET LOCAL synchronous_commit TO DEFAULT").await?,
             }),
-        })
+        }
+        .writes(&self.written))
     }
 }
 
@@ -230,7 +244,8 @@ async fn first_writer<F: Future<Output = sqlx::Result<SqlitePool>>>(connect: imp
 async fn open_postgres(url: &str) -> Result<Pools> {
     let options = PgConnectOptions::from_str(url)?.application_name("sluice");
     // The pool would wait for a server that refuses, and would not say that it did.
-    PgConnection::connect_with(&options).await?.close().await?;
+    let connected = PgConnection::connect_with(&options).await;
+    connected.map_err(|error| tls::explained(error, &options))?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(PATIENCE)

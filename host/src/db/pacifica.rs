@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use super::arg::{Arg, args, whole};
 use super::error::{DbError, Result};
 use super::session::Row;
-use super::{Db, Durability};
+use super::{Db, Durability, tls};
 use crate::config::DatabaseUrl;
 use crate::model::{JobId, JobKind, Stage, State, Task, Timestamp};
 
@@ -81,7 +81,9 @@ impl ForeignJobs {
                 let options = PgConnectOptions::from_str(url)?.application_name("sluice import");
                 let columns = "SELECT CAST(column_name AS TEXT) AS name FROM information_schema.columns
                      WHERE table_name = 'ingeststate' AND table_schema = ANY (current_schemas(false))";
-                (Connection::Postgres(PgConnection::connect_with(&options).await?), columns)
+                let connected = PgConnection::connect_with(&options).await;
+                let connected = connected.map_err(|error| tls::explained(error, &options))?;
+                (Connection::Postgres(connected), columns)
             }
         };
         let columns: Vec<String> =

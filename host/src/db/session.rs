@@ -4,12 +4,14 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Decode, Encode, Row as _, SqlSafeStr, SqlStr, Transaction, Type};
+use tokio::sync::Notify;
 
 use super::arg::{Arg, numbers};
 use super::error::{DbError, Result};
@@ -26,6 +28,17 @@ pub(super) struct Session {
     lane: Lane,
     /// What a commit must wait for before it may be called durable.
     flush: Option<Flush>,
+    /// Last, so that it is told when the rest is over.
+    _told: Option<Told>,
+}
+
+/// Tells, at its end, that something was written.
+struct Told(Arc<Notify>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 enum Lane {
@@ -61,19 +74,25 @@ impl Statement {
 
 impl Session {
     pub(super) fn sqlite(connection: PoolConnection<Sqlite>) -> Self {
-        Self { lane: Lane::Sqlite(connection), flush: None }
+        Self { lane: Lane::Sqlite(connection), flush: None, _told: None }
     }
 
     pub(super) fn postgres(connection: PoolConnection<Postgres>) -> Self {
-        Self { lane: Lane::Postgres(connection), flush: None }
+        Self { lane: Lane::Postgres(connection), flush: None, _told: None }
     }
 
     pub(super) fn sqlite_transaction(transaction: Transaction<'static, Sqlite>, flush: Option<Flush>) -> Self {
-        Self { lane: Lane::SqliteTransaction(transaction), flush }
+        Self { lane: Lane::SqliteTransaction(transaction), flush, _told: None }
     }
 
     pub(super) fn postgres_transaction(transaction: Transaction<'static, Postgres>) -> Self {
-        Self { lane: Lane::PostgresTransaction(transaction), flush: None }
+        Self { lane: Lane::PostgresTransaction(transaction), flush: None, _told: None }
+    }
+
+    /// A session to write on: whoever waits for that is told when it is over.
+    pub(super) fn writes(mut self, written: &Arc<Notify>) -> Self {
+        self._told = Some(Told(written.clone()));
+        self
     }
 
     fn wire(&mut self) -> Wire<'_> {

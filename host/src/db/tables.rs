@@ -6,7 +6,7 @@ use super::{Db, DbError, Durability, Result};
 use crate::model::{Revision, Table, TableFormat, TableName, Timestamp};
 
 /// A version of a table without its contents.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct TableRecord {
     /// The table.
     pub name: TableName,

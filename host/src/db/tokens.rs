@@ -6,7 +6,7 @@ use super::{Db, Durability, Result};
 use crate::model::{Role, Timestamp};
 
 /// A token, as far as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct TokenRecord {
     /// The part that may be shown.
     pub id: String,

@@ -1,35 +1,55 @@
 //! The calls of Pacifica Ingest, as its clients know them.
 
 use axum::Json;
-use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
+use axum::extract::{RawQuery, Request};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Site;
 use super::access::Who;
 use super::body::{DocumentBodyError, bounded, whole};
 use super::caller::Caller;
 use super::legacy_error::LegacyError;
+use super::openapi::Binary;
 use crate::ingest::{Sender, Taken};
-use crate::model::{Job, JobId};
+use crate::model::{Job, JobId, Stage, State, Task};
 
 /// A key is a name, not a document.
 const LONGEST_KEY: usize = 255;
 
 /// The state of a job: the keys, and the types of their values, that Pacifica's clients read.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct JobState {
     job_id: JobId,
+    #[schema(value_type = State)]
     state: &'static str,
+    #[schema(value_type = Task)]
     task: &'static str,
     task_percent: String,
+    /// Whether it has ended.
     complete: bool,
     updated: String,
     created: String,
     exception: String,
+}
+
+fn example_state() -> Value {
+    json!({
+        "job_id": 17, "state": "OK", "task": "ingest files", "task_percent": "50.00000", "complete": false,
+        "updated": "2026-01-25 16:54:50.012345", "created": "2026-01-25 16:54:49.000000", "exception": "",
+    })
+}
+
+/// What monitoring reads.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "the answer is spelled to the letter")]
+struct Message {
+    message: String,
 }
 
 impl From<Job> for JobState {
@@ -48,14 +68,42 @@ impl From<Job> for JobState {
 }
 
 /// `GET /`
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "pacifica",
+    operation_id = "isUp",
+    summary = "Whether the gate is up",
+    responses((status = 200, description = "It is", body = inline(Message))),
+)]
 pub(super) async fn root() -> Response {
     // To the letter, space and all: monitoring compares it.
     ([(CONTENT_TYPE, "application/json")], r#"{"message": "Pacifica Ingest Up and Running"}"#).into_response()
 }
 
-/// `POST /upload` and `POST /ingest`: a bundle. Answers when it is durable.
+/// `POST /upload`: a bundle. Answers when it is durable.
+#[utoipa::path(
+    post,
+    path = "/upload",
+    tag = "pacifica",
+    operation_id = "upload",
+    summary = "Send a bundle",
+    params(("idempotency-key" = Option<String>, Header, description = "A name for this request, in quotes: the same name of the same user is the same job")),
+    request_body(content = inline(Binary), content_type = "application/octet-stream", description = "A tar of metadata.txt and data/"),
+    responses(
+        (status = 200, description = "The bundle is on disk and its job is recorded", body = JobState, example = json!(example_state())),
+        (status = 400, description = "A header is not what is asked for, or the body did not arrive whole"),
+        (status = 403, description = "The token has not the role uploader"),
+        (status = 408, description = "Nothing came for too long"),
+        (status = 409, description = "The request that came first with this Idempotency-Key is still being received"),
+        (status = 411, description = "Neither Content-Length nor chunked"),
+        (status = 413, description = "The body is too large"),
+        (status = 422, description = "The Idempotency-Key was one of another kind of job"),
+        (status = 507, description = "The gate has no room left"),
+    ),
+)]
 pub(super) async fn upload(
-    State(site): State<Site>,
+    axum::extract::State(site): axum::extract::State<Site>,
     who: Who,
     Caller(user): Caller,
     request: Request,
@@ -77,15 +125,66 @@ pub(super) async fn upload(
             if !waits {
                 while let Some(Ok(_)) = body.next().await {}
             }
-            job
+            made_before(job)?
         }
     };
     Ok(Json(JobState::from(job)).into_response())
 }
 
+/// `POST /ingest`: the same, by another name.
+#[utoipa::path(
+    post,
+    path = "/ingest",
+    tag = "pacifica",
+    operation_id = "ingest",
+    summary = "Send a bundle",
+    params(("idempotency-key" = Option<String>, Header, description = "A name for this request, in quotes: the same name of the same user is the same job")),
+    request_body(content = inline(Binary), content_type = "application/octet-stream", description = "A tar of metadata.txt and data/"),
+    responses(
+        (status = 200, description = "The bundle is on disk and its job is recorded", body = JobState, example = json!(example_state())),
+        (status = 400, description = "A header is not what is asked for, or the body did not arrive whole"),
+        (status = 403, description = "The token has not the role uploader"),
+        (status = 408, description = "Nothing came for too long"),
+        (status = 409, description = "The request that came first with this Idempotency-Key is still being received"),
+        (status = 411, description = "Neither Content-Length nor chunked"),
+        (status = 413, description = "The body is too large"),
+        (status = 422, description = "The Idempotency-Key was one of another kind of job"),
+        (status = 507, description = "The gate has no room left"),
+    ),
+)]
+pub(super) async fn ingest(
+    site: axum::extract::State<Site>,
+    who: Who,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, LegacyError> {
+    upload(site, who, caller, request).await
+}
+
 /// `POST /move`: the metadata document of files that lie on this side already.
+#[utoipa::path(
+    post,
+    path = "/move",
+    tag = "pacifica",
+    operation_id = "move",
+    summary = "Have the gate take files that lie on its side",
+    params(("idempotency-key" = Option<String>, Header, description = "A name for this request, in quotes: the same name of the same user is the same job")),
+    request_body(content = serde_json::Value, description = "The metadata document", example = json!([{"destinationTable": "Transactions.submitter", "value": 10}, {"destinationTable": "Transactions.project", "value": "1234a"}, {"destinationTable": "Transactions.instrument", "value": 54}])),
+    responses(
+        (status = 200, description = "The move is recorded", body = JobState),
+        (status = 415, description = "The body is not said to be JSON"),
+        (status = 400, description = "A header is not what is asked for, or the body did not arrive whole"),
+        (status = 403, description = "The token has not the role uploader"),
+        (status = 408, description = "Nothing came for too long"),
+        (status = 409, description = "The request that came first with this Idempotency-Key is still being received"),
+        (status = 411, description = "Neither Content-Length nor chunked"),
+        (status = 413, description = "The body is too large"),
+        (status = 422, description = "The Idempotency-Key was one of another kind of job"),
+        (status = 507, description = "The gate has no room left"),
+    ),
+)]
 pub(super) async fn relocate(
-    State(site): State<Site>,
+    axum::extract::State(site): axum::extract::State<Site>,
     who: Who,
     Caller(user): Caller,
     request: Request,
@@ -101,9 +200,24 @@ pub(super) async fn relocate(
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&document) {
         return Err(LegacyError::new(StatusCode::BAD_REQUEST, format!("Invalid JSON document: {error}")));
     }
-    let taken = site.intake.relocate(Sender { user: &user, key: key.as_deref() }, document).await?;
-    let (Taken::Now(job) | Taken::Before(job)) = taken;
+    let job = match site.intake.relocate(Sender { user: &user, key: key.as_deref() }, document).await? {
+        Taken::Now(job) => job,
+        Taken::Before(job) => made_before(job)?,
+    };
     Ok(Json(JobState::from(job)).into_response())
+}
+
+/// The job of an earlier request with the same key. One whose bundle is still on its way is no answer: the client would
+/// take it for a promise that nobody has made yet.
+fn made_before(job: Job) -> Result<Job, LegacyError> {
+    if job.stage != Stage::Receiving {
+        return Ok(job);
+    }
+    let message = format!(
+        "the request that came first with this Idempotency-Key is still being received, as job {}; send it again in a moment",
+        job.id
+    );
+    Err(LegacyError::new(StatusCode::CONFLICT, message).with(RETRY_AFTER, "1"))
 }
 
 fn allowed(who: &Who) -> Result<(), LegacyError> {
@@ -111,7 +225,23 @@ fn allowed(who: &Who) -> Result<(), LegacyError> {
 }
 
 /// `GET /get_state?job_id=N`
-pub(super) async fn get_state(State(site): State<Site>, RawQuery(query): RawQuery) -> Result<Response, LegacyError> {
+#[utoipa::path(
+    get,
+    path = "/get_state",
+    tag = "pacifica",
+    operation_id = "getState",
+    summary = "The state of a job",
+    params(("job_id" = JobId, Query, description = "The job")),
+    responses(
+        (status = 200, description = "Its state", body = JobState, example = json!(example_state())),
+        (status = 400, description = "There is no id, or it is none"),
+        (status = 404, description = "There is no such job"),
+    ),
+)]
+pub(super) async fn get_state(
+    axum::extract::State(site): axum::extract::State<Site>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, LegacyError> {
     let query = query.unwrap_or_default();
     let given = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "job_id").map(|(_, value)| value);
     let bad = |message: String| LegacyError::new(StatusCode::BAD_REQUEST, message);

@@ -15,6 +15,18 @@ use crate::spool::{BodyError, ReceiveError};
 /// How long a client should wait where the gate cannot take its bundle just now, in seconds.
 const RETRY_SECONDS: &str = "5";
 
+/// An error of a legacy call, as it is sent.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = LegacyError)]
+pub(super) struct Wire {
+    /// The status in numbers and words.
+    status: String,
+    message: String,
+    /// Always empty.
+    traceback: &'static str,
+    version: &'static str,
+}
+
 /// An error of a legacy call: `{"status", "message", "traceback", "version"}`.
 pub(super) struct LegacyError {
     status: StatusCode,
@@ -53,13 +65,6 @@ impl From<IntakeError> for Problem {
 
 impl IntoResponse for LegacyError {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Wire {
-            status: String,
-            message: String,
-            traceback: &'static str,
-            version: &'static str,
-        }
         let wire = Wire {
             status: self.status.to_string(),
             message: self.message,

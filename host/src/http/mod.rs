@@ -6,20 +6,25 @@ mod body;
 mod caller;
 mod legacy;
 mod legacy_error;
+mod live;
 mod metrics;
+mod openapi;
+mod path;
 mod problem;
+mod reader;
 mod ready;
 mod serve;
 mod ui;
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use axum::response::Redirect;
-use axum::routing::{MethodRouter, delete, get, head, post};
+use axum::routing::{delete, get, head, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use live::Live;
+pub use openapi::document_text;
 pub use serve::serve;
 
 use crate::config::{HttpSettings, Settings};
@@ -42,6 +47,8 @@ pub struct Site {
     pub policy: Arc<PolicyBook>,
     /// Judges again what was judged.
     pub replay: Replay,
+    /// Tells what happens to jobs.
+    pub live: Live,
     /// What is counted.
     pub measures: Measures,
     /// What is set.
@@ -56,76 +63,104 @@ pub struct Site {
     pub uploads: Arc<tokio::sync::Semaphore>,
 }
 
-/// The calls of one upload that arrives in parts.
-fn upload_in_parts() -> MethodRouter<Site> {
-    use api::uploads::{delete, options, overridden, patch, show};
-    head(show).patch(patch).delete(delete).post(overridden).options(options)
+/// Paths, and the methods that are for each.
+#[cfg(test)]
+type Routes = &'static [(&'static str, &'static [&'static str])];
+
+/// Defines the calls of one part of the gate twice, so that both are the same: as routes, and as a list.
+macro_rules! routes {
+    ($list:ident, $routes:ident: $($path:literal => $method:ident($handler:expr) $(, $more:ident($other:expr))*;)*) => {
+        /// Paths, with the methods that are for them.
+        #[cfg(test)]
+        const $list: Routes = &[$(($path, &[stringify!($method) $(, stringify!($more))*])),*];
+
+        fn $routes() -> Router<Site> {
+            Router::new()$(.route($path, $method($handler)$(.$more($other))*))*
+        }
+    };
 }
+
+routes! { LEGACY, legacy_routes:
+    "/" => get(legacy::root);
+    "/upload" => post(legacy::upload);
+    "/upload/" => post(legacy::upload);
+    "/ingest" => post(legacy::ingest);
+    "/ingest/" => post(legacy::ingest);
+    "/move" => post(legacy::relocate);
+    "/move/" => post(legacy::relocate);
+    "/get_state" => get(legacy::get_state);
+    "/get_state/" => get(legacy::get_state);
+}
+
+// What tells how a process is.
+routes! { OPERATIONS, operations_routes:
+    "/healthz" => get(ready::healthy);
+    "/readyz" => get(ready::ready);
+    "/metrics" => get(metrics::show);
+}
+
+routes! { UPLOADS, upload_routes:
+    "/uploads" => post(api::uploads::create), options(api::uploads::options);
+    "/uploads/" => post(api::uploads::create), options(api::uploads::options);
+    "/uploads/{id}" => head(api::uploads::show), patch(api::uploads::patch), delete(api::uploads::delete),
+        post(api::uploads::overridden), options(api::uploads::options_of_one);
+}
+
+routes! { API, api_routes:
+    "/jobs" => get(api::jobs::list);
+    "/jobs/{id}" => get(api::jobs::show);
+    "/jobs/{id}/events" => get(api::events::of_job);
+    "/jobs/{id}/report" => get(api::jobs::report);
+    "/jobs/{id}/files" => get(api::jobs::files);
+    "/events" => get(api::events::all);
+    "/files/{id}" => get(api::files::contents);
+    "/jobs/{id}/retry" => post(api::jobs::retry);
+    "/jobs/{id}/cancel" => post(api::jobs::cancel);
+    "/jobs/{id}/revalidate" => post(api::replay::revalidate);
+    "/policy" => get(api::policy::show), put(api::policy::replace);
+    "/policy/check" => post(api::policy::check);
+    "/policy/rollback" => post(api::policy::roll_back);
+    "/policy/replay" => post(api::replay::replay);
+    "/policy/revisions" => get(api::policy::revisions);
+    "/policy/revisions/{n}" => get(api::policy::revision);
+    "/policy/revisions/{n}/diff/{m}" => get(api::policy::diff);
+    "/policy/marks" => get(api::policy::marks);
+    "/policy/marks/{rule}" => delete(api::policy::lift);
+    "/plugins" => get(api::plugins::list), post(api::plugins::add);
+    "/plugins/{plugin}" => get(api::plugins::show), delete(api::plugins::remove);
+    "/plugins/{plugin}/wasm" => get(api::plugins::wasm);
+    "/tables" => get(api::tables::list);
+    "/tables/{name}" => get(api::tables::show), put(api::tables::put), delete(api::tables::remove);
+    "/tables/{name}/csv" => get(api::tables::csv);
+    "/tokens" => get(api::tokens::list), post(api::tokens::create);
+    "/tokens/{id}" => delete(api::tokens::revoke);
+    "/validate" => post(api::validate::validate);
+    "/openapi.json" => get(openapi::show);
+    "/docs" => get(reader::page);
+    "/docs/style.css" => get(reader::style);
+}
+
+/// All calls, by what their paths begin with.
+#[cfg(test)]
+const ROUTES: [(&str, Routes); 4] = [("", LEGACY), ("", OPERATIONS), ("/api", UPLOADS), ("/api", API)];
 
 /// What tells how a process is, and nothing else: for a port of its own, which a worker has no other.
 pub fn operations(site: Site) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { StatusCode::NO_CONTENT }))
-        .route("/readyz", get(ready::ready))
-        .route("/metrics", get(metrics::show))
-        .with_state(site)
+    operations_routes().with_state(site)
 }
 
 /// All calls.
 pub fn router(site: Site) -> Router {
-    let legacy = Router::new()
-        .route("/", get(legacy::root))
-        .route("/upload", post(legacy::upload))
-        .route("/upload/", post(legacy::upload))
-        .route("/ingest", post(legacy::upload))
-        .route("/ingest/", post(legacy::upload))
-        .route("/move", post(legacy::relocate))
-        .route("/move/", post(legacy::relocate))
-        .route("/get_state", get(legacy::get_state))
-        .route("/get_state/", get(legacy::get_state))
-        .method_not_allowed_fallback(legacy::method_not_allowed)
-        .fallback(legacy::not_found);
-    let uploads = Router::new()
-        .route("/uploads", post(api::uploads::create).options(api::uploads::options))
-        .route("/uploads/", post(api::uploads::create).options(api::uploads::options))
-        .route("/uploads/{id}", upload_in_parts())
-        .route_layer(middleware::from_fn_with_state(site.clone(), access::uploaders));
-    let api = Router::new()
-        .route("/jobs", get(api::jobs::list))
-        .route("/jobs/{id}", get(api::jobs::show))
-        .route("/jobs/{id}/report", get(api::jobs::report))
-        .route("/jobs/{id}/files", get(api::jobs::files))
-        .route("/files/{id}", get(api::files::contents))
-        .route("/jobs/{id}/retry", post(api::jobs::retry))
-        .route("/jobs/{id}/cancel", post(api::jobs::cancel))
-        .route("/jobs/{id}/revalidate", post(api::replay::revalidate))
-        .route("/policy", get(api::policy::show).put(api::policy::replace))
-        .route("/policy/check", post(api::policy::check))
-        .route("/policy/rollback", post(api::policy::roll_back))
-        .route("/policy/replay", post(api::replay::replay))
-        .route("/policy/revisions", get(api::policy::revisions))
-        .route("/policy/revisions/{n}", get(api::policy::revision))
-        .route("/policy/revisions/{n}/diff/{m}", get(api::policy::diff))
-        .route("/policy/marks", get(api::policy::marks))
-        .route("/policy/marks/{rule}", delete(api::policy::lift))
-        .route("/plugins", get(api::plugins::list).post(api::plugins::add))
-        .route("/plugins/{plugin}", get(api::plugins::show).delete(api::plugins::remove))
-        .route("/plugins/{plugin}/wasm", get(api::plugins::wasm))
-        .route("/tables", get(api::tables::list))
-        .route("/tables/{name}", get(api::tables::show).put(api::tables::put).delete(api::tables::remove))
-        .route("/tables/{name}/csv", get(api::tables::csv))
-        .route("/tokens", get(api::tokens::list).post(api::tokens::create))
-        .route("/tokens/{id}", delete(api::tokens::revoke))
-        .route("/validate", post(api::validate::validate))
+    let legacy = legacy_routes().method_not_allowed_fallback(legacy::method_not_allowed).fallback(legacy::not_found);
+    let uploads = upload_routes().route_layer(middleware::from_fn_with_state(site.clone(), access::uploaders));
+    let api = api_routes()
         .merge(uploads)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback(problem::not_found);
     Router::new()
         .merge(legacy)
         .nest("/api", api)
-        .route("/healthz", get(|| async { StatusCode::NO_CONTENT }))
-        .route("/readyz", get(ready::ready))
-        .route("/metrics", get(metrics::show))
+        .merge(operations_routes())
         .layer(middleware::from_fn_with_state(site.clone(), access::identify))
         // After the layer above: the console knows people by their sessions, not by tokens.
         .nest("/ui", ui::router(site.clone()))

@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::task::JoinError;
 
 use super::body::DocumentBodyError;
 use crate::db::DbError;
@@ -15,7 +16,7 @@ use crate::policy::PolicyError;
 use crate::seams::SeamError;
 
 /// What went wrong with a call, for whoever made it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Problem {
     #[serde(skip)]
     code: StatusCode,
@@ -25,6 +26,7 @@ pub(super) struct Problem {
     detail: String,
     /// What is wrong, one by one, where it is several things.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     errors: Vec<String>,
     /// Which check was not passed, where something was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,6 +148,16 @@ impl From<PolicyError> for Problem {
             PolicyError::NoSuchRevision(_) => Self::not_found(error.to_string()),
             PolicyError::Db(error) => error.into(),
             PolicyError::Failed(error) => error.into(),
+        }
+    }
+}
+
+/// Work on a thread of its own that came to no end: a bug in it is one of the call.
+impl From<JoinError> for Problem {
+    fn from(error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Self::unavailable("the gate is stopping; try again later"),
         }
     }
 }

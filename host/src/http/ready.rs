@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Site;
 use crate::db::RuleMark;
 use crate::model::Revision;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Readiness {
     pub(super) ready: bool,
     pub(super) checks: Vec<Check>,
@@ -19,7 +20,7 @@ pub(super) struct Readiness {
     pub(super) unhealthy_rules: Vec<RuleMark>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) ok: bool,
@@ -27,7 +28,31 @@ pub(super) struct Check {
     pub(super) detail: String,
 }
 
+/// 204: the process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operations",
+    operation_id = "isHealthy",
+    summary = "Whether this process answers",
+    responses((status = 204, description = "It does")),
+)]
+pub(super) async fn healthy() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
 /// 200 where everything that is needed answers, 503 where not.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    operation_id = "isReady",
+    summary = "Whether this process can do its work",
+    responses(
+        (status = 200, description = "It can", body = Readiness),
+        (status = 503, description = "It cannot; `checks` says why", body = Readiness),
+    ),
+)]
 pub(super) async fn ready(State(site): State<Site>) -> (StatusCode, Json<Readiness>) {
     let readiness = Readiness::of(&site).await;
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
+use tracing::{Instrument as _, Span};
 
 use super::Wake;
 use super::held::{Held, Hold};
 use crate::db::{Created, Db, DbError, IdMode, NewJob};
 use crate::measures;
-use crate::model::{Job, JobId, JobKind, Timestamp};
+use crate::model::{Job, JobId, JobKind, Stage, Timestamp};
 use crate::seams::SeamError;
 use crate::seams::ids::Ids;
 use crate::spool::{BodyError, ReceiveError, Spool, body_channel};
@@ -93,13 +94,16 @@ impl Intake {
         let (feed, reader) = body_channel();
         // A task of its own, so that the upload is brought to an end whatever becomes of the caller.
         let intake = self.clone();
-        let receiving = tokio::spawn(async move {
-            let spool = intake.spool.clone();
-            let received = tokio::task::spawn_blocking(move || spool.receive_tar(job, reader)).await;
-            let received = received.map_err(|_| IntakeError::Stopping)?;
-            let received = received.map(|manifest| (manifest.bytes(), manifest.members.len() as u64));
-            intake.end(job, JobKind::Upload, received, hold).await
-        });
+        let receiving = tokio::spawn(
+            async move {
+                let spool = intake.spool.clone();
+                let received = tokio::task::spawn_blocking(move || spool.receive_tar(job, reader)).await;
+                let received = received.map_err(|_| IntakeError::Stopping)?;
+                let received = received.map(|manifest| (manifest.bytes(), manifest.members.len() as u64));
+                intake.end(job, JobKind::Upload, received, hold).await
+            }
+            .in_current_span(),
+        );
         forward(body, feed).await;
         receiving.await.map_err(|_| IntakeError::Stopping)?.map(Taken::Now)
     }
@@ -111,12 +115,15 @@ impl Intake {
             Begun::Before(job) => return Ok(Taken::Before(job)),
         };
         let intake = self.clone();
-        let receiving = tokio::spawn(async move {
-            let spool = intake.spool.clone();
-            let received = tokio::task::spawn_blocking(move || spool.receive_document(job, &document)).await;
-            let received = received.map_err(|_| IntakeError::Stopping)?;
-            intake.end(job, JobKind::Move, received.map(|()| (0, 0)), hold).await
-        });
+        let receiving = tokio::spawn(
+            async move {
+                let spool = intake.spool.clone();
+                let received = tokio::task::spawn_blocking(move || spool.receive_document(job, &document)).await;
+                let received = received.map_err(|_| IntakeError::Stopping)?;
+                intake.end(job, JobKind::Move, received.map(|()| (0, 0)), hold).await
+            }
+            .in_current_span(),
+        );
         receiving.await.map_err(|_| IntakeError::Stopping)?.map(Taken::Now)
     }
 
@@ -158,18 +165,24 @@ impl Intake {
     }
 
     async fn begin(&self, sender: Sender<'_>, kind: JobKind) -> Result<Begun, IntakeError> {
-        // Most repeated requests are known as such before an id is taken for them.
-        if let Some(key) = sender.key
-            && let Some(before) = self.db.job_of_key(sender.user, key).await?
-        {
-            return self.before(before, kind).await;
-        }
-        let id = self.ids.job().await.map_err(IntakeError::Ids)?;
-        let now = Timestamp::now();
-        let hold = self.held.hold(id);
-        let job = NewJob { id, kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
-        match sender.key {
-            None => {
+        loop {
+            // Most repeated requests are known as such before an id is taken for them.
+            if let Some(key) = sender.key
+                && let Some(before) = self.db.job_of_key(sender.user, key).await?
+            {
+                match self.before(before, kind, sender.user, key).await? {
+                    Some(job) => return Ok(Begun::Before(job)),
+                    None => continue,
+                }
+            }
+            let id = self.ids.job().await.map_err(IntakeError::Ids)?;
+            let now = Timestamp::now();
+            let hold = self.held.hold(id);
+            // On all that is logged of the request from here on, and in its trace.
+            Span::current().record("job", tracing::field::display(id));
+            let job =
+                NewJob { id, kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
+            let Some(key) = sender.key else {
                 if let Err(error) = self.db.create_job(job).await {
                     // Whoever gives out ids may have begun to count anew.
                     if let Ok(Some(known)) = self.db.get_job(id).await {
@@ -179,19 +192,27 @@ impl Intake {
                     }
                     return Err(error.into());
                 }
-            }
-            Some(key) => {
-                if let Created::Before(before) = self.db.create_job_once(job, key).await? {
-                    return self.before(before, kind).await;
+                return Ok(Begun::Now(id, hold));
+            };
+            match self.db.create_job_once(job, key).await? {
+                Created::Now => return Ok(Begun::Now(id, hold)),
+                Created::Before(before) => {
+                    if let Some(job) = self.before(before, kind, sender.user, key).await? {
+                        return Ok(Begun::Before(job));
+                    }
                 }
             }
         }
-        Ok(Begun::Now(id, hold))
     }
 
-    async fn before(&self, id: JobId, kind: JobKind) -> Result<Begun, IntakeError> {
-        let job = self.db.get_job(id).await?.ok_or(DbError::LeaseLost(id))?;
-        if job.kind == kind { Ok(Begun::Before(job)) } else { Err(IntakeError::OtherKind(job.kind, id)) }
+    /// The job of an earlier request; none where it was lost on its way while we looked, so that its key is free.
+    async fn before(&self, id: JobId, kind: JobKind, user: &str, key: &str) -> Result<Option<Job>, IntakeError> {
+        let Some(job) = self.db.get_job(id).await? else { return Ok(None) };
+        if job.kind != kind {
+            return Err(IntakeError::OtherKind(job.kind, id));
+        }
+        let known = job.stage != Stage::Done || self.db.job_of_key(user, key).await? == Some(id);
+        Ok(known.then_some(job))
     }
 
     /// Commits what was received, or ends the job as an interrupted upload.
@@ -206,9 +227,11 @@ impl Intake {
         match received {
             Ok((bytes, files)) => {
                 if let Err(error) = self.db.job_received(job, &self.owner, now, bytes, files).await {
-                    // Not acknowledged, so nothing of it may stay. The row is the sweeper's to end, when the database
-                    // is back.
-                    self.forget(job).await;
+                    // A commit whose answer was lost may have happened, and then the job is run. So the bundle stays until
+                    // the sweeper has ended the row, which needs the database as well.
+                    if !error.is_temporary() {
+                        self.forget(job).await;
+                    }
                     return Err(error.into());
                 }
                 drop(hold);

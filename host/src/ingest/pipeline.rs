@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use super::held::Held;
 use super::steps::{Run, StepError};
@@ -65,7 +66,11 @@ impl Pipeline {
         let Some(_hold) = self.held.hold(id) else { return };
         let now = Timestamp::now();
         match self.db.claim(id, &self.owner, now, now.after(self.lease)).await {
-            Ok(Some(claim)) => self.work(claim).await,
+            Ok(Some(claim)) => {
+                let span =
+                    tracing::info_span!("job", job = %id, kind = %claim.job.kind, outcome = tracing::field::Empty);
+                self.work(claim).instrument(span).await;
+            }
             Ok(None) => tracing::debug!(job = %id, "nothing to do: it has ended, waits, or is another worker's"),
             Err(error) => tracing::warn!(job = %id, %error, "the job cannot be taken up now; it will be woken again"),
         }
@@ -85,6 +90,7 @@ impl Pipeline {
         let task = run.task();
         match ended {
             Ok(()) => {
+                Span::current().record("outcome", "done");
                 tracing::info!(job = %id, %kind, "done");
                 self.forget(id).await;
             }
@@ -115,6 +121,7 @@ impl Pipeline {
     /// Ends a job as failed in its present task, after whatever it has put into the archive is taken back.
     async fn fail(&self, run: &mut Run<'_>, mut why: String) {
         let (id, task) = (run.id(), run.task());
+        Span::current().record("outcome", "failed");
         // A worker whose lease is gone must not pull files out from under the one that has it now.
         let held = self.db.progress(id, run.epoch(), Timestamp::now(), 0.0).await;
         let taken_back = match async {

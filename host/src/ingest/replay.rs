@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Sources, contents};
 use crate::db::{Db, JobFilter};
-use crate::model::{Document, Finding, Job, JobId, Outcome, Report, Revision, RuleReport, Stage};
+use crate::model::{Document, Finding, Job, JobId, LookupReport, Outcome, Report, Revision, RuleReport, Stage};
 use crate::plugin::{Bundle, NoContents};
 use crate::policy::{PinError, PolicyBook, PolicyError, Snapshot, Verdict, review};
 use crate::seams::archive::Archive;
@@ -33,7 +33,7 @@ pub struct Replay {
 }
 
 /// What a replay found, job by job and in sum.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Again {
     /// In sum.
     pub summary: Summary,
@@ -44,7 +44,7 @@ pub struct Again {
 }
 
 /// How many verdicts would be others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Summary {
     /// Jobs judged again.
     pub judged: usize,
@@ -61,7 +61,7 @@ pub struct Summary {
 }
 
 /// A job judged again.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Replayed {
     /// The job.
     pub job_id: JobId,
@@ -82,7 +82,7 @@ pub struct Replayed {
 }
 
 /// What one rule said then and now.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct RuleReplayed {
     /// The rule.
     pub rule: String,
@@ -94,10 +94,13 @@ pub struct RuleReplayed {
     pub new_findings: Vec<Finding>,
     /// What it found then and does not find now.
     pub gone_findings: Vec<Finding>,
+    /// What it looked up both times, and was answered otherwise now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_answers: Vec<String>,
 }
 
 /// A job that could not be judged again, and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Skipped {
     /// The job.
     pub job_id: JobId,
@@ -260,6 +263,7 @@ fn compare(then: &[RuleReport], now: &[RuleReport]) -> Vec<RuleReplayed> {
                 now: Some(entry.outcome),
                 new_findings: without(&entry.findings, old),
                 gone_findings: without(old, &entry.findings),
+                other_answers: before.map_or_else(Vec::new, |before| other_answers(&before.lookups, &entry.lookups)),
             });
         }
     }
@@ -270,9 +274,25 @@ fn compare(then: &[RuleReport], now: &[RuleReport]) -> Vec<RuleReplayed> {
             now: None,
             new_findings: Vec::new(),
             gone_findings: before.findings.clone(),
+            other_answers: Vec::new(),
         });
     }
     differences
+}
+
+/// The URLs that both have asked for and that have other answers now: it may be these that make the difference.
+fn other_answers(then: &[LookupReport], now: &[LookupReport]) -> Vec<String> {
+    let mut urls: Vec<String> = Vec::new();
+    for asked in now {
+        let before = then.iter().find(|before| before.url == asked.url);
+        let is_other = before.is_some_and(|before| {
+            (before.status, &before.sha256, &before.error) != (asked.status, &asked.sha256, &asked.error)
+        });
+        if is_other && !urls.contains(&asked.url) {
+            urls.push(asked.url.clone());
+        }
+    }
+    urls
 }
 
 fn without(findings: &[Finding], others: &[Finding]) -> Vec<Finding> {

@@ -1,4 +1,5 @@
-//! What mends: lost wake-ups, uploads whose server died, files of failed jobs, and a spool that nobody needs any more.
+//! What mends: lost wake-ups, uploads whose server died, files of failed jobs, and what of spool and outbox nobody needs
+//! any more.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -31,6 +32,8 @@ pub struct Sweeper {
     pub uploads: UploadStore,
     /// How long one of them is kept to which nothing is added.
     pub expire_uploads: Duration,
+    /// How long events are kept that were delivered or given up; none where there are none.
+    pub keep_events: Option<Duration>,
     /// How long the spool keeps a failed job, which may be tried again until then.
     pub keep_failed: Duration,
 }
@@ -40,7 +43,7 @@ impl Sweeper {
     pub async fn run(&self, stop: CancellationToken) {
         let mut sweeps = tokio::time::interval(self.every);
         sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut cleared, mut expired): (Option<Timestamp>, Option<Timestamp>) = (None, None);
+        let [mut cleared, mut expired, mut forgotten]: [Option<Timestamp>; 3] = [None; 3];
         while stop.run_until_cancelled(sweeps.tick()).await.is_some() {
             let now = Timestamp::now();
             if let Err(error) = self.sweep(now).await {
@@ -51,6 +54,14 @@ impl Sweeper {
                 match self.expire_uploads().await {
                     Ok(()) => expired = Some(now),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "old uploads cannot be removed"),
+                }
+            }
+            if let Some(keep) = self.keep_events
+                && forgotten.is_none_or(|last| now.since(last) >= CLEARING.min(keep))
+            {
+                match self.pipeline.db.forget_events(now.before(keep)).await {
+                    Ok(_) => forgotten = Some(now),
+                    Err(error) => tracing::warn!(%error, "old events cannot be forgotten"),
                 }
             }
             if cleared.is_none_or(|last| now.since(last) >= CLEARING) {
@@ -95,6 +106,12 @@ impl Sweeper {
                 Err(error) => tracing::debug!(%job, %error, "the files of a failed job cannot be taken back"),
             }
         }
+        // What their workers were cut off in; of a job that goes on, its next worker sees to that.
+        for job in pipeline.db.ended_with_uploads(now.before(pipeline.lease)).await? {
+            if let Err(error) = pipeline.archive.give_up(job).await {
+                tracing::debug!(%job, %error, "uploads of an ended job cannot be given up");
+            }
+        }
         Ok(())
     }
 
@@ -118,9 +135,12 @@ impl Sweeper {
         let spool = pipeline.spool.clone();
         let there = tokio::task::spawn_blocking(move || spool.jobs()).await??;
         let unfinished: HashSet<JobId> = pipeline.db.which_unfinished(&there).await?.into_iter().collect();
+        let never: HashSet<JobId> = pipeline.db.which_never_received(&there).await?.into_iter().collect();
         for job in there.into_iter().filter(|job| !unfinished.contains(job)) {
             let done = pipeline.db.get_job(job).await?;
             let old = match &done {
+                // Not whole, or promised to nobody: there is nothing to try again. Whoever ended it died before this.
+                Some(_) if never.contains(&job) => true,
                 Some(job) if job.state == State::Failed => now.since(job.updated) >= self.keep_failed,
                 Some(job) => job.complete(),
                 None => false,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(transparent)]
         pub struct $name(i64);
 
@@ -47,6 +47,10 @@ id! {
 id! {
     /// A file in the archive. Counted from 1.
     FileId
+}
+id! {
+    /// A change of a job: numbers rise, and 0 is before the first.
+    Change
 }
 id! {
     /// A revision of the policy. Counted from 1; revisions are never edited.

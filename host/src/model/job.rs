@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{JobId, JobKind, Revision, Task, Timestamp};
 
 /// Where a job stands between its receipt and its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Its bytes are arriving.
@@ -53,7 +53,7 @@ impl FromStr for Stage {
 }
 
 /// Pacifica's two states. Clients stop polling on any other word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum State {
     /// Nothing has gone wrong so far.
     #[serde(rename = "OK")]
@@ -92,7 +92,7 @@ impl FromStr for State {
 }
 
 /// When a task began and ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StepRecord {
     /// Which task.
     pub task: Task,
@@ -103,7 +103,7 @@ pub struct StepRecord {
 }
 
 /// All that is kept of one job, but for its report and its metadata.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Job {
     /// The id of the job and of its transaction.
     #[serde(rename = "job_id")]

@@ -3,6 +3,7 @@
 mod access;
 mod digest;
 mod document;
+mod ended;
 mod ids;
 mod job;
 mod path;
@@ -14,11 +15,13 @@ mod time;
 pub use access::Role;
 pub use digest::{Digest, HashKind, Hasher, UnknownHash};
 pub use document::{Document, DocumentError, FileRow, KeyValue, Row, RowKind, TransactionField, TransactionValue};
-pub use ids::{FileId, JobId, Revision};
+pub use ended::{Ending, JobEnded};
+pub use ids::{Change, FileId, JobId, Revision};
 pub use job::{Job, Stage, State, StepRecord};
 pub use path::{BundlePath, PathError};
 pub use report::{
-    CallLimits, Failure, FailureKind, Finding, Location, Mode, Outcome, Report, RuleReport, Severity, explain_findings,
+    CallLimits, Failure, FailureKind, Finding, Location, LookupReport, Mode, Outcome, Report, RuleReport, Severity,
+    explain_findings,
 };
 pub use table::{LARGEST_TABLE, Table, TableFormat, TableName};
 pub use task::{JobKind, Task};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{JobId, Revision};
 
 /// How much a finding weighs. Only an error rejects a bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -42,7 +42,7 @@ impl fmt::Display for Location {
 }
 
 /// One thing a rule says about a bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Finding {
     /// How much it weighs.
     pub severity: Severity,
@@ -52,6 +52,7 @@ pub struct Finding {
     pub message: String,
     /// What it is about.
     #[serde(with = "location_with_value")]
+    #[schema(value_type = location_with_value::Wire)]
     pub location: Location,
     /// What to do about it.
     pub hint: Option<String>,
@@ -63,9 +64,13 @@ mod location_with_value {
 
     use super::Location;
 
-    #[derive(Serialize, Deserialize)]
-    struct Wire {
+    /// What a finding is about: the `bundle`, a place in its `metadata`, or a `file` of it.
+    #[derive(Serialize, Deserialize, utoipa::ToSchema)]
+    #[schema(as = Location)]
+    pub(super) struct Wire {
+        #[schema(pattern = "^(bundle|metadata|file)$")]
         kind: String,
+        /// A JSON pointer into metadata.txt, or a path below `data/`; null for the bundle.
         value: Option<String>,
     }
 
@@ -90,7 +95,7 @@ mod location_with_value {
 }
 
 /// Whether a rule decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// It runs and decides.
@@ -114,7 +119,7 @@ impl Mode {
 }
 
 /// How one rule ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// No finding of severity error.
@@ -128,7 +133,7 @@ pub enum Outcome {
 }
 
 /// Why a plugin could not judge. Each limit has its own name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FailureKind {
     /// The guest trapped: a panic, an unreachable, a stack overflow.
@@ -169,7 +174,7 @@ impl FailureKind {
 }
 
 /// A failure, with the words for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Failure {
     /// Its name.
     pub kind: FailureKind,
@@ -178,7 +183,7 @@ pub struct Failure {
 }
 
 /// What one call of a rule could use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CallLimits {
     /// Time on the processor, in milliseconds.
     pub time_ms: u64,
@@ -189,7 +194,7 @@ pub struct CallLimits {
 }
 
 /// What one rule said.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RuleReport {
     /// The rule's name.
     pub rule: String,
@@ -217,10 +222,35 @@ pub struct RuleReport {
     /// The tables that it could read, and the digest of the version of each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, String>,
+    /// What it looked up, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<LookupReport>,
+}
+
+/// One lookup of a rule: which URL, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LookupReport {
+    /// The URL, as the rule gave it.
+    pub url: String,
+    /// The status of the answer, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Otherwise why there was none: `timeout`, `too-large`, or `denied: ` or `unavailable: ` and a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How many bytes the answer's body had.
+    pub bytes: u64,
+    /// The digest of the body, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Whether the answer was there already: the job had asked before, or another one a short while ago.
+    pub cached: bool,
+    /// How long the rule waited, in microseconds.
+    pub duration_us: u64,
 }
 
 /// What all rules said of one job, and which revision said it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Report {
     /// The job.
     pub job_id: JobId,

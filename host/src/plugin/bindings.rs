@@ -5,7 +5,11 @@ pub(super) mod validator {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "validator-plugin",
-        imports: { default: trappable },
+        imports: {
+            // The one that waits.
+            "sluice:plugin/lookup.get": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
         with: {
             "sluice:plugin/bundles.bundle": super::super::capability::bundles::LentBundle,
@@ -29,4 +33,4 @@ pub(super) mod mover {
     });
 }
 
-pub(super) use validator::sluice::plugin::{bundles, host, tables, types};
+pub(super) use validator::sluice::plugin::{bundles, host, lookup, tables, types};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Handle;
 use wasmtime::component::Resource;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
@@ -14,9 +15,10 @@ use super::component::{Entry, Plugin};
 use super::engine::TICK;
 use super::granted::Granted;
 use super::limits::{Breach, CROSSING_BYTES, FINDING_TEXT, FINDINGS, HANDLES, Limits};
+use super::lookup::{Asking, LookupGrant};
 use super::store::{CallState, shortened};
 use crate::measures::GuestCall;
-use crate::model::{Failure, FailureKind, Finding, Location, Severity};
+use crate::model::{Failure, FailureKind, Finding, Location, LookupReport, Severity};
 
 /// Where one file goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,12 +49,20 @@ pub struct CallResult<T> {
     pub instantiated: Duration,
     /// All its linear memories together, in bytes, when the call ended: they never shrink.
     pub memory: usize,
+    /// What it looked up, in order.
+    pub lookups: Vec<LookupReport>,
 }
 
 impl<T> CallResult<T> {
     /// A call that never began.
     fn none(failure: Failure) -> Self {
-        Self { answer: Err(failure), duration: Duration::ZERO, instantiated: Duration::ZERO, memory: 0 }
+        Self {
+            answer: Err(failure),
+            duration: Duration::ZERO,
+            instantiated: Duration::ZERO,
+            memory: 0,
+            lookups: Vec::new(),
+        }
     }
 }
 
@@ -162,8 +172,10 @@ impl Plugin {
     {
         let _counted = GuestCall::begin();
         let plugin = self.clone();
-        let threads = &self.sandbox.inner.threads;
-        threads.run(move || plugin.run(bundle, config, granted, limits, body)).await.unwrap_or_else(|| {
+        let inner = &self.sandbox.inner;
+        let threads = if granted.asks().is_some() { &inner.waiting } else { &inner.threads };
+        let runtime = Handle::try_current().ok();
+        threads.run(move || plugin.run(bundle, config, granted, limits, runtime, body)).await.unwrap_or_else(|| {
             let message = "the gate failed while the rule ran; its log says how".to_owned();
             CallResult::none(Failure { kind: FailureKind::Other, message })
         })
@@ -176,6 +188,7 @@ impl Plugin {
         config: Arc<str>,
         granted: Granted,
         limits: Limits,
+        runtime: Option<Handle>,
         body: F,
     ) -> CallResult<T>
     where
@@ -184,12 +197,14 @@ impl Plugin {
         let started = Instant::now();
         let received = bundle.as_ref().map_or(0, |bundle| bundle.received.as_seconds());
         let seed = bundle.as_ref().and_then(|bundle| bundle.job).map_or(0, |job| job.get() as u64);
-        let state = CallState::new(config, granted, &limits, received, seed);
+        // A call that waits for servers has the time for it besides its own; how much is bounded by its grant.
+        let budget = Budget::new(limits.time_ms, granted.asks().map_or(Duration::ZERO, LookupGrant::longest_wait));
+        let asking = Asking::new(granted.lookup.clone(), self.sandbox.inner.lookups.clone(), runtime);
+        let state = CallState::new(config, granted, asking, &limits, received, seed);
         let mut store = Store::new(&self.sandbox.inner.engine, state);
         store.limiter(|state| &mut state.watch);
         store.set_hostcall_fuel(CROSSING_BYTES);
         store.set_max_component_handles(HANDLES);
-        let budget = Budget::new(limits.time_ms);
         let wall = budget.wall;
         store.set_epoch_deadline(budget.ticks());
         store.epoch_deadline_callback(move |_| Ok(budget.verdict()));
@@ -218,9 +233,10 @@ impl Plugin {
                 _ => tracing::debug!(plugin, job = seed, "{line}"),
             }
         }
+        let lookups = store.data_mut().asking.reports();
         let state = store.data();
         let instantiated = state.instantiated.map_or(Duration::ZERO, |at| at.duration_since(started));
-        CallResult { answer, duration: started.elapsed(), instantiated, memory: state.watch.memory() }
+        CallResult { answer, duration: started.elapsed(), instantiated, memory: state.watch.memory(), lookups }
     }
 }
 
@@ -272,10 +288,10 @@ struct Budget {
 }
 
 impl Budget {
-    fn new(time_ms: u64) -> Self {
+    fn new(time_ms: u64, for_lookups: Duration) -> Self {
         let time = Duration::from_millis(time_ms);
         // Waiting is for slow disks and busy processors, so it gets a second at least.
-        let wall = (time * 4).max(time + Duration::from_secs(1));
+        let wall = (time * 4).max(time + Duration::from_secs(1)) + for_lookups;
         Self { time, wall, on_processor: thread_time(), started: Instant::now() }
     }
 

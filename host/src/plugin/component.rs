@@ -17,11 +17,12 @@ use crate::model::{Digest, HashKind};
 pub const LARGEST_COMPONENT: usize = 128 << 20;
 
 /// What every component may import, by the beginning of the interface's name.
-const OFFERED: [&str; 10] = [
+const OFFERED: [&str; 11] = [
     "sluice:plugin/types@1.",
     "sluice:plugin/bundles@1.",
     "sluice:plugin/host@1.",
     "sluice:plugin/tables@1.",
+    LOOKUP,
     "wasi:io/",
     "wasi:clocks/",
     "wasi:random/",
@@ -30,8 +31,11 @@ const OFFERED: [&str; 10] = [
     "wasi:sockets/",
 ];
 
+/// Where a file goes is not to depend on what a server says: only validators may import it.
+const LOOKUP: &str = "sluice:plugin/lookup@1.";
+
 /// What a plugin is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PluginKind {
     /// It judges bundles.
@@ -51,7 +55,7 @@ impl PluginKind {
 }
 
 /// What a plugin says of itself, and what was seen of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PluginInfo {
     /// `sha256:` and the digest of the component.
     pub digest: String,
@@ -88,6 +92,9 @@ pub enum LoadError {
     /// It wants what rules are not given.
     #[error("the component imports {0}, which rules are not given; build it without")]
     Import(String),
+    /// A mover wants what only validators are given.
+    #[error("the component is a mover and imports {0}, which only validators are given; build it without")]
+    MoverImport(String),
     /// wasmtime refuses it.
     #[error("the component cannot be compiled: {0}")]
     Invalid(String),
@@ -117,7 +124,7 @@ impl LoadError {
             Self::TooLarge(_) => "size",
             Self::NotComponent(_) => "format",
             Self::NoKnownWorld(_) => "world",
-            Self::Import(_) => "imports",
+            Self::Import(_) | Self::MoverImport(_) => "imports",
             Self::Invalid(_) | Self::TooSlow(_) | Self::TooMuchMemory(_) | Self::Compiler(_) => "compile",
             Self::Misfit(_) => "contract",
             Self::Describe(_) => "describe",
@@ -177,6 +184,11 @@ impl Sandbox {
         } else {
             return Err(LoadError::NoKnownWorld(exports.join(", ")));
         };
+        if kind == PluginKind::Mover
+            && let Some(name) = imports.iter().find(|name| name.starts_with(LOOKUP))
+        {
+            return Err(LoadError::MoverImport(name.clone()));
+        }
         let misfit = |error: wasmtime::Error| LoadError::Misfit(format!("{error:#}"));
         let pre = self.inner.linker.instantiate_pre(&component).map_err(misfit)?;
         let entry = match kind {

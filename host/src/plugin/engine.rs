@@ -11,6 +11,7 @@ use super::bindings::validator::ValidatorPlugin;
 use super::cache::CompiledCache;
 use super::compiler::Compiler;
 use super::limits::Limits;
+use super::lookup::Lookups;
 use super::store::CallState;
 use super::threads::GuestThreads;
 
@@ -32,6 +33,10 @@ pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) linker: Linker<CallState>,
     pub(super) threads: GuestThreads,
+    /// For calls that may wait for servers: as long as one does its thread does nothing else, and rules that ask nobody
+    /// are not to stand behind it.
+    pub(super) waiting: GuestThreads,
+    pub(super) lookups: Arc<Lookups>,
     pub(super) cache: CompiledCache,
     /// Compilation takes all processors as it is; one at a time leaves some for serving.
     pub(super) compiling: tokio::sync::Semaphore,
@@ -66,9 +71,21 @@ impl Sandbox {
         // Both worlds import the same interfaces.
         ValidatorPlugin::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
         let cache = CompiledCache::open(cache, &engine)?;
-        let threads = GuestThreads::start(threads)?;
+        let waiting = GuestThreads::start("waiting-guest", waiting_threads(threads))?;
+        let threads = GuestThreads::start("guest", threads)?;
         let compiling = tokio::sync::Semaphore::new(1);
-        Ok(Self { inner: Arc::new(Inner { engine, linker, threads, cache, compiling, compiler }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                linker,
+                threads,
+                waiting,
+                lookups: Arc::default(),
+                cache,
+                compiling,
+                compiler,
+            }),
+        })
     }
 }
 
@@ -76,6 +93,11 @@ impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").finish_non_exhaustive()
     }
+}
+
+/// How many threads there are for calls that may wait, besides so many others.
+fn waiting_threads(threads: usize) -> usize {
+    threads.max(16)
 }
 
 pub(super) fn config(pool_for: Option<usize>) -> Config {
@@ -88,7 +110,7 @@ pub(super) fn config(pool_for: Option<usize>) -> Config {
         // A trap's message is enough: guests are stripped, and the SDK logs where a panic was.
         .wasm_backtrace_max_frames(None);
     if let Some(threads) = pool_for {
-        let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+        let threads = u32::try_from(threads.saturating_add(waiting_threads(threads))).unwrap_or(u32::MAX);
         // A thread runs one call at a time, so there is one component instance a thread, and one to spare for each
         // while the last one is being dropped. A component may hold many core instances.
         let components = threads.saturating_mul(2);

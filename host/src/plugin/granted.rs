@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::lookup::{JobLookups, LookupGrant, RecordedAnswers};
 use crate::model::Table;
 
 /// What a rule is granted, ready to be used by one call. By default, nothing.
@@ -10,4 +11,30 @@ use crate::model::Table;
 pub struct Granted {
     /// The tables, by their names.
     pub tables: BTreeMap<String, Arc<Table>>,
+    /// What it may look up; only validators have a way to ask.
+    pub lookup: Option<GrantedLookup>,
+}
+
+/// Where the answers to lookups come from.
+#[derive(Clone, Debug)]
+pub enum GrantedLookup {
+    /// From servers.
+    Asked {
+        /// What may be asked.
+        grant: Arc<LookupGrant>,
+        /// What the job has asked already.
+        job: JobLookups,
+    },
+    /// From a file.
+    Recorded(Arc<RecordedAnswers>),
+}
+
+impl Granted {
+    /// The grant of lookups for which servers are asked.
+    pub(super) fn asks(&self) -> Option<&LookupGrant> {
+        match &self.lookup {
+            Some(GrantedLookup::Asked { grant, .. }) => Some(grant),
+            _ => None,
+        }
+    }
 }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::model::{CallLimits, FailureKind};
 
 /// What one call of a plugin may use, as a rule sets it. Other limits are the same for all rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Time on the processor, in milliseconds. A call that waits is ended after four times as long.
+    /// Time on the processor, in milliseconds. A call that waits is ended after four times as long; waiting for lookups
+    /// is not part of it and has a bound of its own.
     pub time_ms: u64,
     /// All linear memories together, in MiB.
     pub memory_mib: u64,
@@ -63,6 +64,10 @@ pub(super) const READ_AT_ONCE: u32 = 1 << 20;
 pub(super) const ROWS_AT_ONCE: u32 = 1_000;
 /// Bytes of cells of one answer to `tables.rows`; one row is given in any case.
 pub(super) const ROWS_BYTES: usize = 1 << 20;
+/// Lookups of one call.
+pub(super) const LOOKUPS: usize = 64;
+/// Bytes of all answers to one call's lookups, counted in the largest answer that the grant allows.
+pub(super) const LOOKUP_ANSWERS: usize = 8;
 /// Bytes of log lines in one call.
 pub(super) const LOG_BYTES: usize = 64 << 10;
 /// Findings of one call.

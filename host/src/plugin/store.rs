@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::granted::Granted;
 use super::limits::{Breach, FINDING_TEXT, HANDLES, Limits, Watch};
+use super::lookup::Asking;
 use super::wasi;
 
 /// Everything a call holds. It is made for the call and dropped with it.
@@ -18,6 +19,7 @@ pub(super) struct CallState {
     pub(super) watch: Watch,
     pub(super) config: Arc<str>,
     pub(super) granted: Granted,
+    pub(super) asking: Asking,
     pub(super) log: Vec<(tracing::Level, String)>,
     pub(super) log_bytes: usize,
     pub(super) open_files: usize,
@@ -31,7 +33,14 @@ pub(super) struct CallState {
 }
 
 impl CallState {
-    pub(super) fn new(config: Arc<str>, granted: Granted, limits: &Limits, received_seconds: u64, seed: u64) -> Self {
+    pub(super) fn new(
+        config: Arc<str>,
+        granted: Granted,
+        asking: Asking,
+        limits: &Limits,
+        received_seconds: u64,
+        seed: u64,
+    ) -> Self {
         let mut table = ResourceTable::new();
         // Some room for the bundle itself and for WASI's streams.
         table.set_max_capacity(HANDLES + 64);
@@ -41,6 +50,7 @@ impl CallState {
             watch: Watch::new(limits),
             config,
             granted,
+            asking,
             log: Vec::new(),
             log_bytes: 0,
             open_files: 0,
@@ -115,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_once_with_its_place_and_its_message() {
-        let mut state = CallState::new(Arc::from("{}"), Granted::default(), &Limits::default(), 0, 0);
+        let asking = Asking::new(None, Arc::default(), None);
+        let mut state = CallState::new(Arc::from("{}"), Granted::default(), asking, &Limits::default(), 0, 0);
         state.log.push((tracing::Level::INFO, "about to divide".to_owned()));
         assert_eq!(state.panic(), None);
         state.log.push((tracing::Level::ERROR, "panicked at src/lib.rs:7:9:\nattempt to divide by zero".to_owned()));

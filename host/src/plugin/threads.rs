@@ -9,6 +9,7 @@ use std::pin::Pin;
 use crossbeam_channel::Sender;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 type Work = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
@@ -18,14 +19,14 @@ pub(super) struct GuestThreads {
 }
 
 impl GuestThreads {
-    /// Starts the threads. They end when this is dropped and the queue is empty.
-    pub(super) fn start(count: usize) -> std::io::Result<Self> {
+    /// Starts the threads, which are called by this name and a number. They end when this is dropped and the queue is empty.
+    pub(super) fn start(name: &str, count: usize) -> std::io::Result<Self> {
         let (queue, work) = crossbeam_channel::unbounded::<Work>();
         for number in 0..count {
             let work = work.clone();
             // WASI's timers need a runtime on the thread that waits for them.
             let runtime = Builder::new_current_thread().enable_time().build()?;
-            std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
+            std::thread::Builder::new().name(format!("{name}-{number}")).spawn(move || {
                 for item in work {
                     // A panic is a bug of the host's: the caller sees that no answer came, and the thread lives on.
                     let run = std::panic::AssertUnwindSafe(|| runtime.block_on(item()));
@@ -44,10 +45,12 @@ impl GuestThreads {
         Fut::Output: Send + 'static,
     {
         let (answer, result) = oneshot::channel();
+        // What is logged of the call belongs to whoever called.
+        let span = Span::current();
         let work: Work = Box::new(move || {
             Box::pin(async move {
                 // Nobody waits any more when the caller has gone; the work is done all the same.
-                drop(answer.send(make().await));
+                drop(answer.send(make().instrument(span).await));
             })
         });
         self.queue.send(work).ok()?;

@@ -11,7 +11,7 @@ use super::snapshot::KeptRule;
 use crate::db::{Db, PluginRecord};
 
 /// The differences between two lists of rules.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct PolicyDiff {
     /// Names of rules that only the second has.
     pub added: Vec<String>,
@@ -27,7 +27,7 @@ pub struct PolicyDiff {
 }
 
 /// One rule's differences.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RuleChange {
     /// Its name.
     pub rule: String,
@@ -38,7 +38,7 @@ pub struct RuleChange {
 }
 
 /// One value that differs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct FieldChange {
     /// RFC 6901 pointer into the rule.
     pub at: String,
@@ -49,7 +49,7 @@ pub struct FieldChange {
 }
 
 /// A rule's plugin, before and after.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct PluginChange {
     /// Before.
     pub from: PluginName,
@@ -62,7 +62,7 @@ pub struct PluginChange {
 }
 
 /// A plugin as people and programs name it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PluginName {
     /// Its name.
     pub name: String,

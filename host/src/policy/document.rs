@@ -11,7 +11,7 @@ use crate::model::Mode;
 use crate::plugin::Limits;
 
 /// The whole policy: the rules, in order.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDocument {
     /// The rules, in the order in which they are reported.
@@ -27,7 +27,7 @@ pub struct PolicyDocument {
 }
 
 /// What happens to a bundle when a rule's plugin cannot judge it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// It is rejected.
@@ -38,7 +38,7 @@ pub enum OnFailure {
 }
 
 /// What becomes of a rule that is taken for broken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Quarantined {
     /// It stays as it is, and `on_failure` decides: closed where that rejects.
@@ -49,7 +49,7 @@ pub enum Quarantined {
 }
 
 /// When a rule that fails again and again is taken for broken, and what happens then. To fail is not to reject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quarantine {
     /// So many failures in a row.
@@ -73,7 +73,7 @@ impl Quarantine {
 }
 
 /// A plugin with its configuration, scope, mode and limits, under a name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// The name that reports show.

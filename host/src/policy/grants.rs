@@ -1,16 +1,20 @@
 //! What a rule is granted beyond the bundle. Nothing is, unless the rule names it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::model::TableName;
+use crate::plugin::LookupGrant;
 
 /// A rule's `grants`, checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grants {
     /// The tables it may read.
     pub tables: Vec<TableName>,
+    /// What it may look up.
+    pub lookup: Option<Arc<LookupGrant>>,
 }
 
 impl Grants {
@@ -27,7 +31,12 @@ impl Grants {
                     Ok(tables) => parsed.tables = tables,
                     Err(found) => mistakes.extend(found),
                 },
-                _ => mistakes.push(format!("grants.{name}: nothing by that name can be granted; there is tables")),
+                "lookup" => match LookupGrant::parse(value) {
+                    Ok(lookup) => parsed.lookup = Some(Arc::new(lookup)),
+                    Err(found) => mistakes.extend(found),
+                },
+                _ => mistakes
+                    .push(format!("grants.{name}: nothing by that name can be granted; there are tables and lookup")),
             }
         }
         if mistakes.is_empty() { Ok(parsed) } else { Err(mistakes) }
@@ -74,6 +83,7 @@ mod tests {
     fn what_cannot_be_granted_is_named() {
         for (grants, words) in [
             (json!({"the-moon": true}), "grants.the-moon"),
+            (json!({"lookup": {"prefixes": ["x"]}, "tables": ["a"]}), "grants.lookup.prefixes"),
             (json!({"tables": "projects"}), "give a list"),
             (json!({"tables": ["../etc"]}), "no name of a table"),
             (json!({"tables": [7]}), "7 is no name"),

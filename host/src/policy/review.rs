@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
+use tracing::{Instrument as _, Span};
 
 use super::document::OnFailure;
 use super::snapshot::{ActiveRule, Snapshot};
@@ -11,7 +12,7 @@ use super::tables::PinnedTables;
 use crate::model::{
     Failure, FailureKind, Finding, JobId, Mode, Outcome, Report, Revision, RuleReport, Severity, explain_findings,
 };
-use crate::plugin::{Bundle, Granted, Placement, Plan, PluginKind};
+use crate::plugin::{Bundle, Granted, GrantedLookup, JobLookups, LookupGrant, Placement, Plan, PluginKind};
 use crate::seams::archive::Location;
 
 /// What the policy says of a bundle.
@@ -37,9 +38,11 @@ pub enum Verdict {
 /// Runs every rule in scope, concurrently, so that an uploader sees everything that is wrong at once. `own` is what the
 /// gate itself found.
 pub async fn review(snapshot: &Snapshot, tables: &PinnedTables, bundle: &Arc<Bundle>, own: Vec<Finding>) -> Review {
+    // What one rule has looked up, another one of this job need not ask for again.
+    let asked = &JobLookups::default();
     let validators = snapshot.rules.iter().map(|rule| async move {
         match rule.plugin.info().kind {
-            PluginKind::Validator if runs(rule, bundle) => Some(validate(rule, tables, bundle).await),
+            PluginKind::Validator if runs(rule, bundle) => Some(validate(rule, tables, asked, bundle).await),
             _ => None,
         }
     });
@@ -103,11 +106,15 @@ fn runs(rule: &ActiveRule, bundle: &Bundle) -> bool {
     rule.rule.mode != Mode::Off && rule.scope.includes(bundle)
 }
 
-async fn validate(rule: &ActiveRule, tables: &PinnedTables, bundle: &Arc<Bundle>) -> RuleReport {
+async fn validate(rule: &ActiveRule, tables: &PinnedTables, asked: &JobLookups, bundle: &Arc<Bundle>) -> RuleReport {
     let mut report = entry(rule, Outcome::Passed);
-    let granted = grant(rule, tables, &mut report);
-    let result = rule.plugin.validate(bundle, rule.config.clone(), granted, rule.rule.limits).await;
+    let mut granted = grant(rule, tables, &mut report);
+    let lookup = |grant: &Arc<LookupGrant>| GrantedLookup::Asked { grant: grant.clone(), job: asked.clone() };
+    granted.lookup = rule.grants.lookup.as_ref().map(lookup);
+    let result =
+        rule.plugin.validate(bundle, rule.config.clone(), granted, rule.rule.limits).instrument(span(rule)).await;
     report.duration_us = u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX);
+    report.lookups = result.lookups;
     match result.answer {
         Ok(findings) => found(&mut report, findings),
         Err(failure) => failed(&mut report, failure),
@@ -130,7 +137,8 @@ async fn plan(
         }
         let mut report = entry(rule, Outcome::Passed);
         let granted = grant(rule, tables, &mut report);
-        let result = rule.plugin.plan(bundle, rule.config.clone(), granted, rule.rule.limits).await;
+        let result =
+            rule.plugin.plan(bundle, rule.config.clone(), granted, rule.rule.limits).instrument(span(rule)).await;
         report.duration_us = u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX);
         match result.answer {
             Ok(Plan::Place(placed)) => match lawful(&placed, bundle.document.files().len()) {
@@ -157,11 +165,17 @@ async fn plan(
     (reports, places)
 }
 
+/// A rule's call in a trace.
+fn span(rule: &ActiveRule) -> Span {
+    let plugin = rule.plugin.info();
+    tracing::info_span!("rule", rule = rule.rule.name, plugin = plugin.name, version = plugin.version, mode = ?rule.rule.mode)
+}
+
 /// What a rule is given beyond the bundle; the report tells which versions these are.
 fn grant(rule: &ActiveRule, tables: &PinnedTables, report: &mut RuleReport) -> Granted {
     let tables = tables.of(&rule.grants.tables);
     report.tables = tables.iter().map(|(name, table)| (name.clone(), table.digest().to_owned())).collect();
-    Granted { tables }
+    Granted { tables, lookup: None }
 }
 
 /// The core's own law for places, whatever a mover says: one for each file, inside the archive, no two the same.
@@ -216,6 +230,7 @@ fn entry(rule: &ActiveRule, outcome: Outcome) -> RuleReport {
         findings: Vec::new(),
         duration_us: 0,
         tables: BTreeMap::new(),
+        lookups: Vec::new(),
     }
 }
 
@@ -245,6 +260,7 @@ fn of_the_gate(findings: Vec<Finding>) -> RuleReport {
         findings: Vec::new(),
         duration_us: 0,
         tables: BTreeMap::new(),
+        lookups: Vec::new(),
     };
     found(&mut report, findings);
     report

@@ -7,7 +7,7 @@ use crate::model::{JobKind, TransactionField};
 use crate::plugin::Bundle;
 
 /// The bundles that a rule is for, as globs. An empty list leaves that side open; all sides must fit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct When {
     /// Kinds of job.

@@ -9,7 +9,7 @@ use super::grants::Grants;
 use super::scope::Scope;
 use super::tables::Tables;
 use crate::model::{Digest, HashKind, Revision, TableName};
-use crate::plugin::{Plugin, Registry};
+use crate::plugin::{Plugin, PluginKind, Registry};
 
 /// A rule as a revision keeps it: with the digest its plugin's name stood for when the revision was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,9 +158,14 @@ async fn ungrantable(document: &PolicyDocument, tables: &Tables) -> Vec<String> 
 }
 
 async fn activate(rule: Rule, plugin: Arc<Plugin>) -> (Vec<String>, Option<ActiveRule>) {
-    let mistakes = config_mistakes(&plugin, &rule.config).await;
+    let mut mistakes = config_mistakes(&plugin, &rule.config).await;
     match ActiveRule::new(rule, plugin) {
-        Ok(active) => (mistakes, Some(active)),
+        Ok(active) => {
+            if active.grants.lookup.is_some() && active.plugin.info().kind == PluginKind::Mover {
+                mistakes.push("grants.lookup: its plugin is a mover, and only validators look things up".to_owned());
+            }
+            (mistakes, Some(active))
+        }
         // A glob or a grant that is none, which the document's own check names already.
         Err(_) => (mistakes, None),
     }

@@ -38,7 +38,7 @@ pub(crate) fn open(settings: &Settings, db: &Db) -> anyhow::Result<Seams> {
     let (services, http) = (&settings.services, service::client()?);
     let service = |name, url: &ServiceUrl| Service::new(&http, name, url, services.timeout);
     Ok(Seams {
-        archive: open_archive(settings, &http)?,
+        archive: open_archive(settings, &http, Some(db))?,
         ids: match &services.ids {
             Some(url) => Arc::new(UniqueIds { service: service("UniqueID", url), db: db.clone() }),
             None => Arc::new(TableIds(db.clone())),
@@ -54,8 +54,12 @@ pub(crate) fn open(settings: &Settings, db: &Db) -> anyhow::Result<Seams> {
     })
 }
 
-/// The archive alone.
-pub(crate) fn open_archive(settings: &Settings, http: &reqwest::Client) -> anyhow::Result<Arc<dyn Archive>> {
+/// The archive alone. What puts files there needs the database, in which it is on record what was begun.
+pub(crate) fn open_archive(
+    settings: &Settings,
+    http: &reqwest::Client,
+    db: Option<&Db>,
+) -> anyhow::Result<Arc<dyn Archive>> {
     let services = &settings.services;
     Ok(match &settings.archive {
         ArchiveUrl::Folder(folder) => {
@@ -69,7 +73,7 @@ pub(crate) fn open_archive(settings: &Settings, http: &reqwest::Client) -> anyho
             Arc::new(PacificaArchive::new(service, concurrency, services.ids.is_none(), scratch))
         }
         ArchiveUrl::Store(url) => {
-            Arc::new(StoreArchive::open(url, services.archive_concurrency.unwrap_or(STORE_CONCURRENCY))?)
+            Arc::new(StoreArchive::open(url, services.archive_concurrency.unwrap_or(STORE_CONCURRENCY), db)?)
         }
     })
 }

@@ -2,23 +2,29 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `plugins`, `capabilities`, `console`, `swap`, `uploader` and `authoring` for our own.
+//! `durability`, `live`, `plugins`, `capabilities`, `console`, `described`, `swap`, `uploader`, `authoring` and `events` for
+//! our own.
 
 mod authoring;
 mod bundle;
 mod capabilities;
 mod console;
 mod contract;
+mod described;
 mod durability;
+mod events;
+mod live;
 mod operations;
 mod pacifica;
 mod plugins;
 mod postgres;
+mod receiver;
 mod redis;
 mod site;
 mod spool;
 mod stores;
 mod swap;
 mod test_data;
+mod tls;
 mod uploader;
 mod wait;

@@ -3,9 +3,10 @@
 //! With `TEST_POSTGRES_URL` it is made on that server and dropped afterwards. Otherwise a server is started in a
 //! temporary folder; tests that run at the same time in one process share it, and the last of them stops it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -80,10 +81,11 @@ async fn run(url: &str, statement: &str) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-/// A server of this process.
-struct Server {
+/// A server of this process, or of one test.
+pub(crate) struct Server {
     child: Child,
     port: u16,
+    settings: &'static [&'static str],
     folder: TempDir,
 }
 
@@ -99,61 +101,55 @@ impl Server {
         Some(server)
     }
 
-    fn start() -> Option<Self> {
-        let (Some(initdb), Some(postgres)) = (program("initdb"), program("postgres")) else {
+    /// Starts one; none where PostgreSQL is not installed, and then says so.
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[], |_| {})
+    }
+
+    /// With more settings, and with what `prepare` does in the data folder.
+    fn start_with(settings: &'static [&'static str], prepare: impl FnOnce(&Path)) -> Option<Self> {
+        let (Some(initdb), Some(_)) = (program("initdb"), program("postgres")) else {
             eprintln!("\n**** SKIPPED: PostgreSQL is not installed; install it or set TEST_POSTGRES_URL ****\n");
             return None;
         };
         let folder = tempfile::Builder::new().prefix("sluice-postgres-").tempdir().expect("a temporary folder");
-        let data = folder.path().join("data");
         // PostgreSQL refuses to run as root.
-        let user = geteuid().is_root().then(unprivileged);
-        if let Some((uid, gid)) = user {
+        if geteuid().is_root() {
+            let (uid, gid) = unprivileged();
             std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).expect("a folder to give away");
         }
-        let log = File::create(folder.path().join("log")).expect("a log file");
-        let command = |program: &PathBuf| {
-            let mut command = Command::new(program);
-            command.current_dir(folder.path()).stdin(Stdio::null());
-            command.stdout(log.try_clone().expect("a file")).stderr(log.try_clone().expect("a file"));
-            if let Some((uid, gid)) = user {
-                command.uid(uid).gid(gid);
-            }
-            command
-        };
-        let made = command(&initdb)
+        let made = command(&initdb, folder.path())
             .args(["--username=postgres", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8", "-D"])
-            .arg(&data)
+            .arg(folder.path().join("data"))
             .status()
             .expect("initdb starts");
-        assert!(made.success(), "initdb: {}", std::fs::read_to_string(folder.path().join("log")).unwrap_or_default());
+        assert!(made.success(), "initdb: {}", log(folder.path()));
+        prepare(&folder.path().join("data"));
         for _ in 0..10 {
             let port = free_port();
-            let mut child = command(&postgres)
-                .arg("-D")
-                .arg(&data)
-                .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
-                .args(["-c", "fsync=off", "-c", "max_connections=200"])
-                .spawn()
-                .expect("postgres starts");
-            // It writes `ready` into its pid file when it takes connections, on its own port and no one else's.
-            let ready = until_blocking(PATIENCE, || match child.try_wait() {
-                Ok(Some(_)) => Some(false),
-                _ => {
-                    let lines = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
-                    (lines.lines().nth(7)?.trim() == "ready").then_some(true)
-                }
-            });
-            if ready == Some(true) {
-                return Some(Self { child, port, folder });
+            if let Some(child) = serve(folder.path(), port, settings) {
+                return Some(Self { child, port, settings, folder });
             }
-            let _ = child.kill();
-            let _ = child.wait();
         }
-        panic!("postgres does not start: {}", std::fs::read_to_string(folder.path().join("log")).unwrap_or_default());
+        panic!("postgres does not start: {}", log(folder.path()));
     }
 
-    fn url(&self) -> String {
+    /// Ends it as a crash does, with nothing written down that was not yet (its "immediate shutdown").
+    pub(crate) fn crash(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            let _ = kill_process(pid, Signal::QUIT);
+        }
+        until_blocking(PATIENCE, || self.child.try_wait().ok().flatten()).expect("postgres ends");
+    }
+
+    /// Starts it again after a crash, where it was.
+    pub(crate) fn revive(&mut self) {
+        let again = until_blocking(PATIENCE, || serve(self.folder.path(), self.port, self.settings));
+        self.child = again.unwrap_or_else(|| panic!("postgres does not start again: {}", log(self.folder.path())));
+    }
+
+    /// A database that it has from the beginning.
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 }
@@ -169,6 +165,80 @@ impl Drop for Server {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+    }
+}
+
+/// A program of PostgreSQL's in a server's folder, as a user that it accepts.
+fn command(program: &Path, folder: &Path) -> Command {
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
+    let mut command = Command::new(program);
+    command.current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
+    if geteuid().is_root() {
+        let (uid, gid) = unprivileged();
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+fn log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
+/// Runs the server on a port and waits until it takes connections; none where it ends instead.
+fn serve(folder: &Path, port: u16, settings: &[&str]) -> Option<Child> {
+    let data = folder.join("data");
+    // What an earlier one, which crashed, says of itself.
+    let _ = std::fs::remove_file(data.join("postmaster.pid"));
+    let mut child = command(&program("postgres")?, folder)
+        .arg("-D")
+        .arg(&data)
+        .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
+        .args(["-c", "fsync=off", "-c", "max_connections=200"])
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
+        .spawn()
+        .expect("postgres starts");
+    // It writes `ready` into its pid file when it takes connections, on its own port and no one else's.
+    let ready = until_blocking(PATIENCE, || match child.try_wait() {
+        Ok(Some(_)) => Some(false),
+        _ => {
+            let lines = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+            (lines.lines().nth(7)?.trim() == "ready").then_some(true)
+        }
+    });
+    if ready == Some(true) {
+        return Some(child);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+/// A server of the test's own that speaks nothing but TLS.
+pub(crate) struct TlsPostgres(Server);
+
+impl TlsPostgres {
+    /// Starts one with the certificates of a folder; whether `clients` have to show one. None where it is not installed.
+    pub(crate) fn start(certificates: &Path, clients: bool) -> Option<Self> {
+        let settings = &["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key", "ssl_ca_file=ca.crt"];
+        let server = Server::start_with(settings, |data| {
+            for name in ["server.crt", "server.key", "ca.crt"] {
+                let (from, to) = (certificates.join(name), data.join(name));
+                std::fs::copy(from, &to).expect("a certificate");
+                std::fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("a file of ours");
+                if geteuid().is_root() {
+                    let (uid, gid) = unprivileged();
+                    std::os::unix::fs::chown(&to, Some(uid), Some(gid)).expect("a file to give away");
+                }
+            }
+            let clients = if clients { " clientcert=verify-ca" } else { "" };
+            std::fs::write(data.join("pg_hba.conf"), format!("hostssl all all 127.0.0.1/32 trust{clients}\n"))
+                .expect("who may connect");
+        });
+        server.map(Self)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.0.url()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::wait::until_blocking;
 pub(crate) struct Redis {
     child: Child,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Redis {
@@ -22,15 +23,7 @@ impl Redis {
         for _ in 0..10 {
             let folder = tempfile::Builder::new().prefix("sluice-redis-").tempdir().expect("a temporary folder");
             let port = free_port();
-            let spawned = Command::new("redis-server")
-                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-                .arg("--dir")
-                .arg(folder.path())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn();
-            let child = match spawned {
+            let child = match serve(folder.path(), port) {
                 Ok(child) => child,
                 Err(error) => {
                     eprintln!(
@@ -39,13 +32,71 @@ impl Redis {
                     return None;
                 }
             };
-            let mut redis = Self { child, port, _folder: folder };
+            let mut redis = Self { child, port, folder };
             if redis.answers() {
                 return Some(redis);
             }
             // Another process was quicker to take the port.
         }
         panic!("redis-server ends at once, ten times over");
+    }
+
+    /// Ends it at once. It kept nothing on a disk.
+    pub(crate) fn crash(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again where it was, with nothing in it.
+    pub(crate) fn revive(&mut self) {
+        let again = until_blocking(Duration::from_secs(30), || {
+            self.child = serve(self.folder.path(), self.port).expect("redis-server starts");
+            self.answers().then_some(())
+        });
+        again.expect("redis-server has its port again");
+    }
+
+    /// One that speaks nothing but TLS, with the certificates of a folder; whether clients have to show one.
+    pub(crate) fn with_tls(certificates: &Path, clients: bool) -> Option<Self> {
+        for _ in 0..10 {
+            let folder = tempfile::Builder::new().prefix("sluice-redis-").tempdir().expect("a temporary folder");
+            let port = free_port();
+            let file = |name: &str| certificates.join(name);
+            let spawned = Command::new("redis-server")
+                .args(["--port", "0", "--tls-port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+                .arg("--tls-cert-file")
+                .arg(file("server.crt"))
+                .arg("--tls-key-file")
+                .arg(file("server.key"))
+                .arg("--tls-ca-cert-file")
+                .arg(file("ca.crt"))
+                .args(["--tls-auth-clients", if clients { "yes" } else { "no" }, "--dir"])
+                .arg(folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
+            let Ok(mut child) = spawned else {
+                eprintln!("\n**** SKIPPED: redis-server cannot be started; install it to run this test ****\n");
+                return None;
+            };
+            let listens = until_blocking(Duration::from_secs(30), || {
+                if matches!(child.try_wait(), Ok(Some(_))) {
+                    return Some(false);
+                }
+                TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true)
+            });
+            if listens == Some(true) {
+                return Some(Self { child, port, folder });
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        panic!("redis-server does not start with TLS, ten times over");
+    }
+
+    pub(crate) fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -84,6 +135,16 @@ impl Drop for Redis {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn serve(folder: &Path, port: u16) -> std::io::Result<Child> {
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 /// A port that is free now. Whoever uses it must be ready to lose it.

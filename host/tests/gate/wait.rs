@@ -26,7 +26,19 @@ where
     }
 }
 
-/// The same, without a runtime.
+/// Whether it comes true before the deadline.
+pub(crate) async fn until_or_not(deadline: Duration, mut is: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !is() {
+        if start.elapsed() >= deadline {
+            return false;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    true
+}
+
+/// The first answer; none where the deadline is first. Without a runtime.
 pub(crate) fn until_blocking<T>(deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {

@@ -7,8 +7,10 @@ import { Bundle } from "../bundle.js";
 import { parse, published } from "../config.js";
 import { BadConfig, explain } from "../failure.js";
 import { quoted } from "../report.js";
+import { Unavailable } from "../failure.js";
+import * as lookup from "../lookup.js";
 import * as tables from "../tables.js";
-import { bundle, checkConfig, grantTables, plan, validate } from "../testing.js";
+import { answerLookups, bundle, checkConfig, grantTables, plan, validate } from "../testing.js";
 
 const rule = {
   config: { properties: { most: { type: "integer", minimum: 0, description: "Files." } }, required: ["most"] },
@@ -125,6 +127,17 @@ test("an error is told with its type, its message and its line", () => {
   }
   assert.match(said, /^TypeError: /);
   assert.equal(explain("a text"), 'it threw "a text"');
+});
+
+test("lookups are answered when they are granted", () => {
+  const url = "https://proposals.example.org/api/1234a";
+  assert.throws(() => lookup.get(url), lookup.Denied);
+  answerLookups({ [url]: { open: true }, [`${url}/x`]: new lookup.TimedOut("late"), [`${url}/html`]: "<html>" });
+  const answer = lookup.get(url);
+  assert.deepEqual([answer.status, answer.contentType, answer.ok, answer.json()], [200, "application/json", true, { open: true }]);
+  assert.throws(() => lookup.get(`${url}/x`), Unavailable);
+  assert.throws(() => lookup.get(`${url}/html`).json(), Unavailable);
+  assert.throws(() => lookup.get(`${url}/y`), /not granted/);
 });
 
 test("tables are read when they are granted", () => {

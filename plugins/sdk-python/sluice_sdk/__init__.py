@@ -16,7 +16,7 @@
 Import everything at the top of the module: a component has no file system, so nothing can be imported in a call.
 """
 
-from . import tables
+from . import lookup, tables
 from .bundle import Bundle, File, FileInfo, KeyValue
 from .config import Mistakes
 from .failure import BadConfig, Unavailable
@@ -41,6 +41,7 @@ __all__ = [
     "debug",
     "error",
     "info",
+    "lookup",
     "mover",
     "quoted",
     "tables",

@@ -15,11 +15,17 @@ from wit_world.exports import plugin as plugin_types
 from wit_world.imports import bundles, host, types
 from wit_world.imports import tables as wit_tables
 
-from . import call, log, tables
+from . import call, log, lookup, tables
 from .bundle import FileInfo, KeyValue
 from .failure import BadConfig, Unavailable, explain
 from .report import Finding
 from .rule import RULES, Rule
+
+try:
+    # Movers have none.
+    from wit_world.imports import lookup as wit_lookup
+except ImportError:
+    wit_lookup = None
 
 
 class Contents:
@@ -63,6 +69,21 @@ def _asked(table: str, ask: Any, *arguments: Any) -> Any:
         if isinstance(error.value, wit_tables.TableError_NotGranted):
             raise tables.not_granted(table) from None
         raise Unavailable(str(error.value.value)) from None
+
+
+def _look_up(url: str) -> lookup.Response:
+    try:
+        answer = wit_lookup.get(url)
+    except Err as error:
+        value = error.value
+        if isinstance(value, wit_lookup.LookupError_Denied):
+            raise lookup.Denied(value.value) from None
+        if isinstance(value, wit_lookup.LookupError_Timeout):
+            raise lookup.TimedOut("no answer came in time") from None
+        if isinstance(value, wit_lookup.LookupError_TooLarge):
+            raise lookup.TooLarge("the answer is larger than the rule is granted") from None
+        raise Unavailable(str(value.value)) from None
+    return lookup.Response(answer.status, answer.content_type, answer.body)
 
 
 class Backing:
@@ -142,6 +163,8 @@ def _failure(error: Exception) -> Err:
 
 def _start() -> None:
     tables.source = Tables()
+    if wit_lookup is not None:
+        lookup.source = _look_up
     log.sink = lambda level, message: host.log(LEVELS[level], message)
 
 

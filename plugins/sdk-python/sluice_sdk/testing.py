@@ -7,9 +7,9 @@
 """
 
 import json
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
-from . import call, tables
+from . import call, lookup, tables
 from .bundle import FileInfo, KeyValue
 from .report import Finding
 from .rule import RULES, Placement, Rule
@@ -105,6 +105,26 @@ def grant_tables(**made: List[Dict[str, str]]) -> None:
     `grant_tables(projects=[{"id": "1234a", "pi": "ada"}])`."""
     tables.source = _Tables()
     tables.source.made = made
+
+
+def answer_lookups(answers: Optional[Dict[str, Union[lookup.Response, Exception, Any]]] = None) -> None:
+    """Answers lookups of these URLs and no others from now on: with a `lookup.Response`, a text, anything else as JSON,
+    or an exception that is raised: `answer_lookups({"https://h/api/1": {"open": True}})`."""
+    made = answers or {}
+
+    def source(url: str) -> lookup.Response:
+        if url not in made:
+            raise lookup.Denied(f"the rule is not granted {url}; in a test, give it to answer_lookups")
+        answer = made[url]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, lookup.Response):
+            return answer
+        if isinstance(answer, str):
+            return lookup.Response(200, "text/plain", answer.encode())
+        return lookup.Response(200, "application/json", json.dumps(answer).encode())
+
+    lookup.source = source
 
 
 def bundle(rows: List[Dict[str, Any]], contents: Optional[Dict[str, bytes]] = None) -> TestBundle:

@@ -13,6 +13,8 @@ from sluice_sdk import (
     Placement,
     Report,
     Severity,
+    Unavailable,
+    lookup,
     mover,
     quoted,
     tables,
@@ -20,7 +22,7 @@ from sluice_sdk import (
 )
 from sluice_sdk.bundle import Bundle as BundleType
 from sluice_sdk.failure import explain
-from sluice_sdk.testing import bundle, check_config, grant_tables, plan, validate
+from sluice_sdk.testing import answer_lookups, bundle, check_config, grant_tables, plan, validate
 
 
 @dataclass
@@ -116,6 +118,22 @@ class RuleTest(unittest.TestCase):
         except ValueError as error:
             said = explain(error)
         self.assertRegex(said, r"^ValueError: invalid literal .* \(test_rule\.py, line \d+, in test_an_exception")
+
+    def test_lookups_are_answered_when_they_are_granted(self) -> None:
+        url = "https://proposals.example.org/api/1234a"
+        with self.assertRaises(lookup.Denied):
+            lookup.get(url)
+        late = lookup.TimedOut("late")
+        answer_lookups({url: {"open": True}, url + "/x": late, url + "/html": "<html>"})
+        self.addCleanup(answer_lookups)
+        answer = lookup.get(url)
+        self.assertEqual((answer.status, answer.content_type, answer.ok), (200, "application/json", True))
+        self.assertEqual(answer.json(), {"open": True})
+        for path in ["/x", "/html"]:
+            with self.assertRaises(Unavailable):
+                lookup.get(url + path).json()
+        with self.assertRaisesRegex(BadConfig, "not granted"):
+            lookup.get(url + "/y")
 
     def test_tables_are_read_when_they_are_granted(self) -> None:
         with self.assertRaisesRegex(tables.NotGranted, "not granted the table projects"):

@@ -3,7 +3,8 @@
 //! A plugin exports either the validator or the mover, and every plugin describes itself. The worlds of the contract
 //! put these together; here they are taken apart, one world per exported interface, because the macros that export an
 //! interface have one name per crate. `wit-component` joins the worlds that a plugin uses again, and what comes out has
-//! the imports and exports of `validator-plugin` or `mover-plugin`.
+//! the imports and exports of `validator-plugin` or `mover-plugin`: an interface whose functions a plugin does not call is
+//! none of its imports.
 #![allow(missing_docs, unreachable_pub, reason = "generated code")]
 #![allow(unsafe_code, reason = "the canonical ABI passes pointers; only generated code does")]
 
@@ -17,6 +18,7 @@ pub mod plugin {
                 import sluice:plugin/bundles@1.0.0;
                 import sluice:plugin/host@1.0.0;
                 import sluice:plugin/tables@1.0.0;
+                import sluice:plugin/lookup@1.0.0;
                 export sluice:plugin/plugin@1.0.0;
             }
         ",

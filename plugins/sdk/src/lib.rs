@@ -32,6 +32,7 @@ pub mod component;
 mod gate;
 
 pub mod log;
+pub mod lookup;
 pub mod tables;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

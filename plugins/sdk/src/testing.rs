@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use crate::bundle::Backing;
 use crate::file::Contents;
+use crate::lookup::{LookupError, Response, source as answers};
 use crate::tables::source;
 use crate::{
     Bundle, Decision, Failure, FileInfo, Finding, Identity, Info, JobKind, KeyValue, Mover, Rule, TransactionField,
@@ -77,6 +78,12 @@ pub fn table(name: &str, columns: &[&str], rows: &[&[&str]]) {
     let rows = rows.iter().map(|row| owned(row)).collect();
     let table = source::Table { columns: owned(columns), rows };
     source::TABLES.with_borrow_mut(|tables| tables.insert(name.to_owned(), table));
+}
+
+/// What is answered to [`lookup::get`](crate::lookup::get) for this very URL, for the rest of the test, or of its thread.
+/// Any other URL is denied, as those are that a rule is not granted.
+pub fn answer(url: &str, answer: Result<Response, LookupError>) {
+    answers::ANSWERS.with_borrow_mut(|answers| answers.insert(url.to_owned(), answer));
 }
 
 /// Makes a bundle from a metadata document.

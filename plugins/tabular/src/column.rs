@@ -6,6 +6,7 @@ use regex_lite::Regex;
 use sluice_sdk::{Mistakes, Quoted, Scalar};
 
 use crate::config::{self, Kind};
+use crate::form::Form;
 use crate::value;
 
 /// More allowed values than this are not listed in a message.
@@ -24,9 +25,17 @@ pub(crate) struct Column {
     min: Option<(String, Bound)>,
     max: Option<(String, Bound)>,
     allowed: Option<(Vec<String>, HashSet<Vec<u8>>)>,
-    pattern: Option<(String, Regex)>,
+    pattern: Option<Pattern>,
     min_length: usize,
     max_length: usize,
+}
+
+/// A regular expression, and the short way to the same answer where there is one.
+#[derive(Debug)]
+struct Pattern {
+    text: String,
+    regex: Regex,
+    form: Option<Form>,
 }
 
 #[derive(Debug)]
@@ -68,7 +77,10 @@ impl Column {
         let pattern = config.pattern.and_then(|text| {
             let compiled = Regex::new(&text).and_then(|_| Regex::new(&format!("^(?:{text})$")));
             let compiled = compiled.map_err(|error| format!("{text:?} is no regular expression: {error}"));
-            mistakes.ok(format_args!("{key}.pattern"), compiled).map(|regex| (text, regex))
+            mistakes.ok(format_args!("{key}.pattern"), compiled).map(|regex| {
+                let form = Form::read(&text);
+                Pattern { text, regex, form }
+            })
         });
         if config.allowed.as_ref().is_some_and(Vec::is_empty) {
             mistakes.add(format_args!("{key}.allowed"), "an empty list allows no value; leave it out to allow any");
@@ -161,8 +173,8 @@ impl Column {
         if self.allowed.as_ref().is_some_and(|(texts, set)| !is_in(texts, set, value)) {
             return Some(Objection::NotAllowed);
         }
-        if let Some((_, pattern)) = &self.pattern
-            && !std::str::from_utf8(value).is_ok_and(|text| pattern.is_match(text))
+        if let Some(pattern) = &self.pattern
+            && !pattern.is_match(value)
         {
             return Some(Objection::Malformed);
         }
@@ -196,7 +208,7 @@ impl Column {
                 ("value-not-allowed", format!("is not allowed; allowed are {}", list.join(", ")))
             }
             Objection::Malformed => {
-                let pattern = self.pattern.as_ref().map_or("", |(text, _)| text);
+                let pattern = self.pattern.as_ref().map_or("", |pattern| &pattern.text);
                 ("value-malformed", format!("does not have the form {pattern:?}"))
             }
             Objection::TooShort => ("value-length", format!("has fewer than {} characters", self.min_length)),
@@ -225,6 +237,13 @@ fn is_in(texts: &[String], set: &HashSet<Vec<u8>>, value: &[u8]) -> bool {
 /// Blanks are hard to see, and the usual reason.
 fn blanks(value: &[u8]) -> &'static str {
     if value.trim_ascii().len() < value.len() { " (there are blanks around it)" } else { "" }
+}
+
+impl Pattern {
+    fn is_match(&self, value: &[u8]) -> bool {
+        let short = self.form.as_ref().and_then(|form| form.matches(value));
+        short.unwrap_or_else(|| std::str::from_utf8(value).is_ok_and(|text| self.regex.is_match(text)))
+    }
 }
 
 impl Bound {

@@ -6,6 +6,7 @@
 mod chunks;
 mod column;
 pub mod config;
+mod form;
 mod header;
 mod notes;
 mod reading;

@@ -58,7 +58,7 @@ async fn verify(
                 format!("{} cannot be searched for strays; only a folder can: leave --strays out", settings.archive);
             return Err(Failure::new(Exit::Refused, what));
         }
-        None => Verifier::elsewhere(open_archive(settings, &service::client()?)?, threads),
+        None => Verifier::elsewhere(open_archive(settings, &service::client()?, None)?, threads),
     };
     // Before anything else, so that what is put into the archive meanwhile is known to be no stray.
     let mut search = if with_strays { Some(strays::Search::begin(db).await?) } else { None };

@@ -32,7 +32,7 @@ pub(super) async fn checks(settings: &Settings) -> Vec<Check> {
         ArchiveUrl::Store(store) => {
             let asked = async {
                 let archive =
-                    open_archive(settings, &http).map_err(|error| SeamError::Refused(format!("{error:#}")))?;
+                    open_archive(settings, &http, None).map_err(|error| SeamError::Refused(format!("{error:#}")))?;
                 let nowhere = Location::new(NOWHERE).map_err(|error| SeamError::Refused(error.to_string()))?;
                 archive.size(&nowhere).await
             };

@@ -4,6 +4,7 @@
 //! sentence and, where something is to be done, in a remedy.
 
 mod behind;
+mod events;
 mod folders;
 mod rules;
 mod services;
@@ -67,6 +68,7 @@ pub(super) async fn run(loaded: &Loaded, printer: &Printer) -> Result<Exit, Fail
     checks.push(services::database(settings).await);
     checks.push(services::queue(settings).await);
     checks.extend(behind::checks(settings).await);
+    checks.extend(events::checks(settings).await);
     checks.push(services::address(settings).await);
     checks.push(rules::policy(settings));
     checks.extend(rules::plugins(settings));

@@ -12,6 +12,7 @@ use super::Check;
 use crate::config::{QueueUrl, Settings, without_password};
 use crate::db::{Db, DbError, SchemaState};
 use crate::model::Stage;
+use crate::queue::{self, RedisFault};
 
 /// What has not answered by then does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,6 +45,10 @@ pub(super) async fn database(settings: &Settings) -> Check {
         Ok(Err(DbError::NoDatabase(_))) => {
             Check::ok(NAME, format!("{url} is not there yet; `sluice serve` and `sluice db sync` make it"))
         }
+        Ok(Err(DbError::NoTrust(why))) => {
+            let (why, remedy) = why.rsplit_once("; ").unwrap_or((&why, "see the server's log"));
+            Check::fault(NAME, without_password(why), remedy)
+        }
         Ok(Err(error)) => Check::fault(
             NAME,
             format!("{url}: {}", without_password(&error.to_string())),
@@ -71,11 +76,12 @@ pub(super) async fn queue(settings: &Settings) -> Check {
     let url = &settings.queue;
     match url {
         QueueUrl::Sqlite(file) => queue_file(NAME, file),
-        QueueUrl::Redis(address) => match timeout(PATIENCE, ping(address)).await {
+        QueueUrl::Redis(address) => match timeout(PATIENCE, queue::ping(address, &settings.queue_tls)).await {
             Ok(Ok(())) => Check::ok(NAME, format!("{url} answers")),
-            Ok(Err(error)) => Check::fault(
+            Ok(Err(RedisFault::NoTrust(why, remedy))) => Check::fault(NAME, format!("{url}: {why}"), remedy),
+            Ok(Err(RedisFault::Other(why))) => Check::fault(
                 NAME,
-                format!("{url}: {}", without_password(&error.to_string())),
+                format!("{url}: {}", without_password(&why)),
                 "see that Redis runs, and that the URL and the password are right",
             ),
             Err(_) => Check::fault(
@@ -100,11 +106,6 @@ fn queue_file(name: &'static str, file: &Path) -> Check {
             "give the user of sluice the right to write it",
         ),
     }
-}
-
-async fn ping(url: &str) -> redis::RedisResult<()> {
-    let mut connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
-    redis::cmd("PING").query_async(&mut connection).await
 }
 
 /// Who listens where we would: nobody, a server of ours, or somebody else.

@@ -27,6 +27,9 @@ pub(in crate::cli) struct Bench {
     /// The configuration: a file, or JSON itself
     #[arg(long, value_name = "FILE|JSON")]
     config: Option<OsString>,
+    /// What servers answer to its lookups: a lookups.json
+    #[arg(long, value_name = "FILE")]
+    lookups: Option<PathBuf>,
     /// How many calls are measured
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     runs: u32,
@@ -72,6 +75,8 @@ impl Bench {
             Some(given) => trial::read_config(given, surroundings)?,
             None => json!({}),
         };
+        let lookups = self.lookups.as_ref().map(|path| trial::read_lookups(&surroundings.folder.join(path)));
+        let granted = Granted { lookup: lookups.transpose()?, ..Granted::default() };
         // The first load may compile; a second one, in a sandbox that knows nothing, is what a started gate does.
         let first = trial::load(&path, surroundings).await?.took;
         let loaded = trial::load(&path, surroundings).await?;
@@ -82,7 +87,7 @@ impl Bench {
         let (mut instantiate, mut call, mut whole) = (Vec::new(), Vec::new(), Vec::new());
         let mut memory = 0;
         for run in 0..WARM_UP + runs {
-            let judged = trial::judge(plugin, &sample, config.clone(), Granted::default(), Limits::default()).await;
+            let judged = trial::judge(plugin, &sample, config.clone(), granted.clone(), Limits::default()).await;
             if let Verdict { failure: Some(failure), .. } = judged.verdict {
                 let message = format!("the plugin failed ({}): {}", failure.kind.name(), failure.message);
                 return Err(Failure::new(Exit::Failed, message));

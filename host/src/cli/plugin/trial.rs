@@ -15,10 +15,12 @@ use super::scratch::{self, Scratch};
 use crate::cli::{Exit, Failure};
 use crate::config::Surroundings;
 use crate::model::{
-    self, BundlePath, Document, FileId, Finding, JobId, JobKind, Outcome, Severity, Table, TableFormat, TableName,
-    Timestamp,
+    self, BundlePath, Document, FileId, Finding, JobId, JobKind, LookupReport, Outcome, Severity, Table, TableFormat,
+    TableName, Timestamp,
 };
-use crate::plugin::{Bundle, CallResult, Contents, Granted, Limits, Plan, Plugin, PluginKind, Sandbox};
+use crate::plugin::{
+    Bundle, CallResult, Contents, Granted, GrantedLookup, Limits, Plan, Plugin, PluginKind, RecordedAnswers, Sandbox,
+};
 use crate::policy::config_mistakes;
 use crate::spool::{Fault, MemberLimits, Spool};
 
@@ -112,6 +114,15 @@ pub(super) fn granted(tables: &[String], surroundings: &Surroundings) -> Result<
         granted.tables.insert(name.into(), Arc::new(table));
     }
     Ok(granted)
+}
+
+/// Answers to lookups from a file.
+pub(super) fn read_lookups(path: &Path) -> Result<GrantedLookup, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::file(format!("the answers in {} cannot be read", path.display()), &error))?;
+    let recorded = RecordedAnswers::parse(&text)
+        .map_err(|why| Failure::new(Exit::Usage, format!("{} has no answers to lookups: {why}", path.display())))?;
+    Ok(GrantedLookup::Recorded(Arc::new(recorded)))
 }
 
 /// What a sample's `job.json` may say of its job.
@@ -235,6 +246,7 @@ pub(super) struct Judged {
     pub(super) duration: Duration,
     pub(super) instantiated: Duration,
     pub(super) memory: usize,
+    pub(super) lookups: Vec<LookupReport>,
 }
 
 /// Has a plugin judge a sample.
@@ -275,5 +287,11 @@ fn judged<T>(result: CallResult<T>, verdict: impl FnOnce(T) -> Verdict) -> Judge
         places: None,
         failure: Some(failure),
     });
-    Judged { verdict, duration: result.duration, instantiated: result.instantiated, memory: result.memory }
+    Judged {
+        verdict,
+        duration: result.duration,
+        instantiated: result.instantiated,
+        memory: result.memory,
+        lookups: result.lookups,
+    }
 }

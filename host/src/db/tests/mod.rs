@@ -1,11 +1,13 @@
 //! Every test runs on SQLite and on PostgreSQL, on an empty database of its own.
 
 mod archive;
+mod changes;
 mod ids;
 mod jobs;
 mod leases;
 mod metadata;
 mod migrate;
+mod outbox;
 mod plans;
 mod policy;
 mod postgres;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE,
     RANGE, X_CONTENT_TYPE_OPTIONS,
@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::io::ReaderStream;
 
 use super::super::Site;
+use super::super::path::Named;
 use super::super::problem::Problem;
 use super::id;
 use crate::model::FileId;
@@ -22,9 +23,31 @@ use crate::seams::archive::Location;
 const BUFFER: usize = 256 << 10;
 
 /// `GET /api/files/{id}`
+#[utoipa::path(
+    get,
+    path = "/api/files/{id}",
+    tag = "jobs",
+    operation_id = "getFile",
+    summary = "The contents of an archived file",
+    params(
+        ("id" = FileId, Path, description = "The file"),
+        ("range" = Option<String>, Header, description = "One range of bytes, such as bytes=0-99 (RFC 9110)"),
+        ("if-range" = Option<String>, Header, description = "The entity tag that the range is meant for"),
+        ("if-none-match" = Option<String>, Header, description = "An entity tag whose file is at hand"),
+    ),
+    responses(
+        (status = 200, description = "The whole file, of the type that its uploader gave it", body = String, content_type = "*/*",
+            headers(("etag" = String, description = "Its hash, in quotes"))),
+        (status = 206, description = "The range", body = String, content_type = "*/*", headers(("content-range" = String))),
+        (status = 304, description = "It is at hand"),
+        (status = 400, description = "The id is none"),
+        (status = 404, description = "There is no such file in the archive"),
+        (status = 416, description = "The file has no such range", headers(("content-range" = String))),
+    ),
+)]
 pub(in crate::http) async fn contents(
     State(site): State<Site>,
-    Path(text): Path<String>,
+    Named(text): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id: FileId = id(&text, "file")?;

@@ -1,5 +1,6 @@
 //! The API, one noun a file.
 
+pub(super) mod events;
 pub(super) mod files;
 pub(super) mod jobs;
 pub(super) mod plugins;

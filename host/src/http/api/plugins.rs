@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,10 +12,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::super::Site;
 use super::super::access::Who;
+use super::super::openapi::Binary;
+use super::super::path::Named;
 use super::super::problem::Problem;
 use crate::access::Bearer;
 use crate::db::PluginUse;
@@ -26,7 +28,8 @@ use crate::plugin::{AddError, Added, LARGEST_COMPONENT, LoadError, PluginInfo};
 const SIGNATURE: &str = "sluice-signature";
 
 /// A plugin that was added.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AddedPlugin)]
 struct AddedView {
     #[serde(flatten)]
     plugin: PluginInfo,
@@ -35,6 +38,23 @@ struct AddedView {
 }
 
 /// `POST /api/plugins`: a component, as it is.
+#[utoipa::path(
+    post,
+    path = "/api/plugins",
+    tag = "plugins",
+    operation_id = "addPlugin",
+    summary = "Add a plugin",
+    params(("sluice-signature" = Option<String>, Header, description = "A minisign signature file in base64, where the site asks for one")),
+    security(("token" = ["admin"])),
+    request_body(content = inline(Binary), content_type = "application/wasm", description = "The component"),
+    responses(
+        (status = 200, description = "It was there already", body = AddedView, headers(("location" = String))),
+        (status = 201, description = "It was added", body = AddedView, headers(("location" = String))),
+        (status = 400, description = "The component did not arrive whole"),
+        (status = 413, description = "The component is too large"),
+        (status = 422, description = "It is no plugin, or not signed as it must be; `check` says which check was not passed"),
+    ),
+)]
 pub(in crate::http) async fn add(State(site): State<Site>, who: Who, request: Request) -> Result<Response, Problem> {
     let bearer = who.must(Role::Admin)?;
     let (parts, body) = request.into_parts();
@@ -118,15 +138,42 @@ fn check_signature(site: &Site, signature: Option<&str>, wasm: &[u8]) -> Result<
     }
 }
 
+/// All plugins.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Plugins {
+    plugins: Vec<PluginInfo>,
+}
+
 /// `GET /api/plugins`
-pub(in crate::http) async fn list(State(site): State<Site>) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "plugins": site.policy.registry().list().await? })))
+#[utoipa::path(
+    get,
+    path = "/api/plugins",
+    tag = "plugins",
+    operation_id = "listPlugins",
+    summary = "Plugins",
+    responses((status = 200, description = "All of them", body = Plugins)),
+)]
+pub(in crate::http) async fn list(State(site): State<Site>) -> Result<Json<Plugins>, Problem> {
+    Ok(Json(Plugins { plugins: site.policy.registry().list().await? }))
 }
 
 /// `GET /api/plugins/{plugin}`, by `sha256:DIGEST`, `NAME@VERSION`, or `NAME` for its newest version.
+#[utoipa::path(
+    get,
+    path = "/api/plugins/{plugin}",
+    tag = "plugins",
+    operation_id = "getPlugin",
+    summary = "A plugin",
+    params(("plugin" = String, Path, description = "`sha256:DIGEST`, `NAME@VERSION`, or `NAME` for its newest version")),
+    responses(
+        (status = 200, description = "What it says of itself", body = PluginInfo),
+        (status = 400, description = "The name is no text"),
+        (status = 404, description = "There is no such plugin"),
+    ),
+)]
 pub(in crate::http) async fn show(
     State(site): State<Site>,
-    Path(reference): Path<String>,
+    Named(reference): Named<String>,
 ) -> Result<Json<PluginInfo>, Problem> {
     Ok(Json(known(&site, &reference).await?))
 }
@@ -137,9 +184,22 @@ async fn known(site: &Site, reference: &str) -> Result<PluginInfo, Problem> {
 }
 
 /// `GET /api/plugins/{plugin}/wasm`: the component.
+#[utoipa::path(
+    get,
+    path = "/api/plugins/{plugin}/wasm",
+    tag = "plugins",
+    operation_id = "getComponent",
+    summary = "The component of a plugin",
+    params(("plugin" = String, Path, description = "`sha256:DIGEST`, `NAME@VERSION`, or `NAME` for its newest version")),
+    responses(
+        (status = 200, description = "The component", body = inline(Binary), content_type = "application/wasm", headers(("etag" = String))),
+        (status = 400, description = "The name is no text"),
+        (status = 404, description = "There is no such plugin"),
+    ),
+)]
 pub(in crate::http) async fn wasm(
     State(site): State<Site>,
-    Path(reference): Path<String>,
+    Named(reference): Named<String>,
 ) -> Result<Response, Problem> {
     let info = known(&site, &reference).await?;
     let wasm = site.policy.registry().wasm(&info.digest).await?;
@@ -154,10 +214,25 @@ pub(in crate::http) async fn wasm(
 }
 
 /// `DELETE /api/plugins/{plugin}`
+#[utoipa::path(
+    delete,
+    path = "/api/plugins/{plugin}",
+    tag = "plugins",
+    operation_id = "removePlugin",
+    summary = "Remove a plugin",
+    params(("plugin" = String, Path, description = "`sha256:DIGEST`, `NAME@VERSION`, or `NAME` for its newest version")),
+    security(("token" = ["admin"])),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 400, description = "The name is no text"),
+        (status = 404, description = "There is no such plugin"),
+        (status = 409, description = "A revision runs it"),
+    ),
+)]
 pub(in crate::http) async fn remove(
     State(site): State<Site>,
     who: Who,
-    Path(reference): Path<String>,
+    Named(reference): Named<String>,
 ) -> Result<StatusCode, Problem> {
     remove_plugin(&site, who.must(Role::Admin)?, &reference).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,28 +1,43 @@
 //! `/api/policy`
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::Site;
 use super::super::access::Who;
 use super::super::caller::Peer;
+use super::super::path::Named;
 use super::super::problem::Problem;
 use super::id;
-use crate::db::StoredRevision;
+use crate::db::{RuleMark, StoredRevision};
 use crate::model::{Revision, Role, Timestamp};
-use crate::policy::{Origin, PolicyDiff, PolicyDocument};
+use crate::policy::{Origin, PolicyDiff, PolicyDocument, Rule};
 
 /// Revisions on a page, where nothing else is asked for, and at most.
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 1_000;
 
 /// `GET /api/policy`: the newest revision.
+#[utoipa::path(
+    get,
+    path = "/api/policy",
+    tag = "policy",
+    operation_id = "getPolicy",
+    summary = "The policy in force",
+    responses(
+        (status = 200, description = "The newest revision", body = PolicyView, headers(("etag" = String, description = "The number of the revision, in quotes"))),
+        (status = 404, description = "There is none yet"),
+    ),
+)]
 pub(in crate::http) async fn show(State(site): State<Site>) -> Result<Response, Problem> {
     let Some(latest) = site.db.latest_revision().await? else {
         return Err(Problem::not_found("there is no policy yet: no worker has started"));
@@ -30,27 +45,61 @@ pub(in crate::http) async fn show(State(site): State<Site>) -> Result<Response, 
     tagged(&latest)
 }
 
-/// A revision as the API shows it, with its number as the entity tag.
+/// A revision as the API shows it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PolicyRevision)]
+struct PolicyView {
+    revision: Revision,
+    /// The rules, as an admin wrote them.
+    #[schema(value_type = Vec<Rule>)]
+    rules: Vec<Value>,
+    /// By the names of rules, the digests of the plugins that they run.
+    digests: BTreeMap<String, String>,
+    message: String,
+    author: String,
+    /// Which call or file it came from.
+    origin: String,
+    created: Timestamp,
+}
+
+/// The same, with its number as the entity tag.
 fn tagged(stored: &StoredRevision) -> Result<Response, Problem> {
     Ok(([(ETAG, format!("\"{}\"", stored.revision))], Json(whole(stored)?)).into_response())
 }
 
-fn whole(stored: &StoredRevision) -> Result<Value, Problem> {
+fn whole(stored: &StoredRevision) -> Result<PolicyView, Problem> {
     let mut rules: Vec<Value> = serde_json::from_str(&stored.rules).map_err(anyhow::Error::from)?;
     // What a name stood for when the revision was made is no part of a rule as an admin writes it.
-    let mut digests = Map::new();
+    let mut digests = BTreeMap::new();
     for rule in rules.iter_mut().filter_map(Value::as_object_mut) {
-        if let (Some(digest), Some(Value::String(name))) = (rule.remove("digest"), rule.get("name")) {
+        if let (Some(Value::String(digest)), Some(Value::String(name))) = (rule.remove("digest"), rule.get("name")) {
             digests.insert(name.clone(), digest);
         }
     }
-    Ok(json!({
-        "revision": stored.revision, "rules": rules, "digests": digests, "message": stored.message,
-        "author": stored.author, "origin": stored.origin, "created": stored.created,
-    }))
+    let StoredRevision { revision, message, author, origin, created, .. } = stored.clone();
+    Ok(PolicyView { revision, rules, digests, message, author, origin, created })
 }
 
 /// `PUT /api/policy`: the policy, whole, in the place of the revision that `If-Match` names.
+#[utoipa::path(
+    put,
+    path = "/api/policy",
+    tag = "policy",
+    operation_id = "putPolicy",
+    summary = "Replace the policy",
+    params(("if-match" = String, Header, description = "The revision that this is to replace, in quotes, as `etag` shows it", example = "\"3\"")),
+    security(("token" = ["admin"])),
+    request_body(content = PolicyDocument, example = json!({"rules": [{"name": "keys", "plugin": "required-keys", "config": {"keys": [{"key": "Temp C"}]}}], "message": "why"})),
+    responses(
+        (status = 200, description = "The new revision", body = PolicyView, headers(("etag" = String, description = "The number of the revision, in quotes"))),
+        (status = 412, description = "Another revision is in force"),
+        (status = 428, description = "If-Match is missing"),
+        (status = 400, description = "The body is no JSON"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not said to be JSON"),
+        (status = 422, description = "The policy cannot be used; `errors` has each mistake"),
+    ),
+)]
 pub(in crate::http) async fn replace(
     State(site): State<Site>,
     who: Who,
@@ -70,6 +119,22 @@ pub(in crate::http) async fn replace(
 }
 
 /// `POST /api/policy/check`: what `PUT` would say to this, and what it would change.
+#[utoipa::path(
+    post,
+    path = "/api/policy/check",
+    tag = "policy",
+    operation_id = "checkPolicy",
+    summary = "What a policy would change, and whether it can be used",
+    security(("token" = ["operator"])),
+    request_body(content = PolicyDocument, example = json!({"rules": [{"name": "keys", "plugin": "required-keys", "config": {"keys": [{"key": "Temp C"}]}}], "message": "why"})),
+    responses(
+        (status = 200, description = "What it would change", body = PolicyDiff),
+        (status = 400, description = "The body is no JSON"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not said to be JSON"),
+        (status = 422, description = "The policy cannot be used; `errors` has each mistake"),
+    ),
+)]
 pub(in crate::http) async fn check(
     State(site): State<Site>,
     who: Who,
@@ -80,7 +145,7 @@ pub(in crate::http) async fn check(
 }
 
 /// What to go back to.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Rollback {
     to: Revision,
@@ -88,6 +153,25 @@ pub(in crate::http) struct Rollback {
 }
 
 /// `POST /api/policy/rollback`: an old revision becomes the next one.
+#[utoipa::path(
+    post,
+    path = "/api/policy/rollback",
+    tag = "policy",
+    operation_id = "rollBackPolicy",
+    summary = "Make an old revision the next one",
+    params(("if-match" = Option<String>, Header, description = "The revision that this is to replace, in quotes")),
+    security(("token" = ["admin"])),
+    request_body(content = Rollback, example = json!({"to": 1, "message": "as it was"})),
+    responses(
+        (status = 200, description = "The new revision", body = PolicyView, headers(("etag" = String, description = "The number of the revision, in quotes"))),
+        (status = 404, description = "There is no such revision"),
+        (status = 412, description = "Another revision is in force"),
+        (status = 400, description = "The body is no JSON"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not said to be JSON"),
+        (status = 422, description = "The revision cannot be used any more"),
+    ),
+)]
 pub(in crate::http) async fn roll_back(
     State(site): State<Site>,
     who: Who,
@@ -111,14 +195,18 @@ async fn stored(site: &Site, revision: Option<Revision>) -> Result<Response, Pro
 }
 
 /// Which revisions to list. `before` is the `next` of the page before.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct Paging {
+    /// The `next` of the page before.
     before: Option<i64>,
+    /// How many at the most; 50 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Revisions {
     revisions: Vec<RevisionView>,
     /// What to give as `before` for the next page; null on the last.
@@ -126,7 +214,8 @@ pub(in crate::http) struct Revisions {
 }
 
 /// A revision without its rules.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RevisionHead)]
 struct RevisionView {
     revision: Revision,
     message: String,
@@ -136,6 +225,18 @@ struct RevisionView {
 }
 
 /// `GET /api/policy/revisions`: newest first.
+#[utoipa::path(
+    get,
+    path = "/api/policy/revisions",
+    tag = "policy",
+    operation_id = "listRevisions",
+    summary = "Revisions, newest first",
+    params(Paging),
+    responses(
+        (status = 200, description = "A page of revisions, without their rules", body = Revisions),
+        (status = 400, description = "A parameter is none"),
+    ),
+)]
 pub(in crate::http) async fn revisions(
     State(site): State<Site>,
     paging: Result<Query<Paging>, QueryRejection>,
@@ -155,30 +256,85 @@ pub(in crate::http) async fn revisions(
 }
 
 /// `GET /api/policy/revisions/{n}`
-pub(in crate::http) async fn revision(State(site): State<Site>, Path(n): Path<String>) -> Result<Response, Problem> {
+#[utoipa::path(
+    get,
+    path = "/api/policy/revisions/{n}",
+    tag = "policy",
+    operation_id = "getRevision",
+    summary = "A revision",
+    params(("n" = Revision, Path, description = "Its number")),
+    responses(
+        (status = 200, description = "The revision", body = PolicyView, headers(("etag" = String, description = "The number of the revision, in quotes"))),
+        (status = 400, description = "The number is none"),
+        (status = 404, description = "There is no such revision"),
+    ),
+)]
+pub(in crate::http) async fn revision(State(site): State<Site>, Named(n): Named<String>) -> Result<Response, Problem> {
     let n: Revision = id(&n, "revision")?;
     let stored = site.db.revision(n).await?.ok_or_else(|| Problem::not_found(format!("there is no revision {n}")))?;
     tagged(&stored)
 }
 
 /// `GET /api/policy/revisions/{n}/diff/{m}`: what `m` says that `n` does not.
+#[utoipa::path(
+    get,
+    path = "/api/policy/revisions/{n}/diff/{m}",
+    tag = "policy",
+    operation_id = "diffRevisions",
+    summary = "What one revision says that another does not",
+    params(("n" = Revision, Path, description = "The first"), ("m" = Revision, Path, description = "The second")),
+    responses(
+        (status = 200, description = "The differences", body = PolicyDiff),
+        (status = 400, description = "A number is none"),
+        (status = 404, description = "There is no such revision"),
+        (status = 422, description = "A revision cannot be read any more"),
+    ),
+)]
 pub(in crate::http) async fn diff(
     State(site): State<Site>,
-    Path((n, m)): Path<(String, String)>,
+    Named((n, m)): Named<(String, String)>,
 ) -> Result<Json<PolicyDiff>, Problem> {
     Ok(Json(site.policy.diff(id(&n, "revision")?, id(&m, "revision")?).await?))
 }
 
+/// Rules that failed too often in a row.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Marks {
+    marks: Vec<RuleMark>,
+}
+
 /// `GET /api/policy/marks`: rules that failed too often in a row.
-pub(in crate::http) async fn marks(State(site): State<Site>) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "marks": site.policy.unhealthy().await? })))
+#[utoipa::path(
+    get,
+    path = "/api/policy/marks",
+    tag = "policy",
+    operation_id = "listMarks",
+    summary = "Rules that failed too often in a row",
+    responses((status = 200, description = "The marks", body = Marks)),
+)]
+pub(in crate::http) async fn marks(State(site): State<Site>) -> Result<Json<Marks>, Problem> {
+    Ok(Json(Marks { marks: site.policy.unhealthy().await? }))
 }
 
 /// `DELETE /api/policy/marks/{rule}`: an admin takes a rule for mended.
+#[utoipa::path(
+    delete,
+    path = "/api/policy/marks/{rule}",
+    tag = "policy",
+    operation_id = "liftMark",
+    summary = "Take a rule for mended",
+    params(("rule" = String, Path, description = "The rule")),
+    security(("token" = ["operator"])),
+    responses(
+        (status = 204, description = "The mark is gone"),
+        (status = 400, description = "The name is no text"),
+        (status = 404, description = "There is no mark on it"),
+    ),
+)]
 pub(in crate::http) async fn lift(
     State(site): State<Site>,
     who: Who,
-    Path(rule): Path<String>,
+    Named(rule): Named<String>,
 ) -> Result<StatusCode, Problem> {
     let bearer = who.must(Role::Operator)?;
     if !site.policy.lift(&rule).await? {

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::Site;
 use super::super::access::Who;
+use super::super::path::Named;
 use super::super::problem::Problem;
 use super::id;
 use super::policy::body;
@@ -22,8 +24,9 @@ const LAST: u32 = 100;
 const MOST: usize = 1_000;
 
 /// A candidate, and the jobs to judge by it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReplayRequest)]
 pub(in crate::http) struct Asked {
     /// The candidate's rules; the active ones where neither these nor a revision are given.
     rules: Option<Vec<Rule>>,
@@ -38,6 +41,23 @@ pub(in crate::http) struct Asked {
 }
 
 /// `POST /api/policy/replay`
+#[utoipa::path(
+    post,
+    path = "/api/policy/replay",
+    tag = "policy",
+    operation_id = "replayPolicy",
+    summary = "Judge stored jobs by a candidate policy",
+    security(("token" = ["operator"])),
+    request_body(content = Asked, example = json!({"revision": 1, "last": 10})),
+    responses(
+        (status = 200, description = "Whose verdict would be another one", body = Again),
+        (status = 404, description = "There is no such revision"),
+        (status = 400, description = "The body is no JSON"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not said to be JSON"),
+        (status = 422, description = "The candidate cannot be used"),
+    ),
+)]
 pub(in crate::http) async fn replay(
     State(site): State<Site>,
     who: Who,
@@ -66,7 +86,7 @@ pub(in crate::http) async fn replay(
 }
 
 /// A verdict run again.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Revalidated {
     job_id: JobId,
     revision: Option<Revision>,
@@ -81,10 +101,25 @@ pub(in crate::http) struct Revalidated {
 }
 
 /// `POST /api/jobs/{id}/revalidate`: judged by the revision that judged it.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/{id}/revalidate",
+    tag = "jobs",
+    operation_id = "revalidateJob",
+    summary = "Judge a job again, by the revision that judged it",
+    params(("id" = JobId, Path, description = "The job")),
+    security(("token" = ["operator"])),
+    responses(
+        (status = 200, description = "What the rules say now, beside what they said then", body = Revalidated),
+        (status = 400, description = "The id is none"),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "It cannot be judged again"),
+    ),
+)]
 pub(in crate::http) async fn revalidate(
     State(site): State<Site>,
     who: Who,
-    Path(text): Path<String>,
+    Named(text): Named<String>,
 ) -> Result<Json<Revalidated>, Problem> {
     who.must(Role::Operator)?;
     let job: JobId = id(&text, "job")?;

@@ -9,24 +9,42 @@ use axum::extract::{Query, Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::super::Site;
 use super::super::body::{DocumentBodyError, whole};
 use super::super::caller::Caller;
 use super::super::problem::Problem;
-use crate::model::{Document, FileId, JobKind, Timestamp};
+use crate::model::{Document, FileId, JobKind, Report, Timestamp};
 use crate::plugin::{Bundle, NoContents};
 use crate::policy::{PolicyError, review};
 
 /// What kind of job it would be; an upload where nothing is said.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct Asked {
+    #[param(value_type = Option<JobKind>)]
     kind: Option<String>,
 }
 
 /// `POST /api/validate?kind=upload|move`: a dry run. Answers the report whether the rules accept or not, with a job id
 /// of 0; no job is made, no file is at hand for the rules, and nothing is kept.
+#[utoipa::path(
+    post,
+    path = "/api/validate",
+    tag = "jobs",
+    operation_id = "validate",
+    summary = "What the rules would say of a bundle",
+    params(Asked),
+    request_body(content = serde_json::Value, description = "The metadata document", example = json!([{"destinationTable": "Transactions.submitter", "value": 10}, {"destinationTable": "Transactions.project", "value": "1234a"}, {"destinationTable": "Transactions.instrument", "value": 54}])),
+    responses(
+        (status = 200, description = "The report, whether they accept or not; its job id is 0", body = Report),
+        (status = 400, description = "The body is no document, or the kind is none"),
+        (status = 408, description = "The document did not arrive in time"),
+        (status = 413, description = "The document is too large"),
+    ),
+)]
 pub(in crate::http) async fn validate(
     State(site): State<Site>,
     Caller(user): Caller,
@@ -45,9 +63,7 @@ pub(in crate::http) async fn validate(
     let text = whole(request.into_body(), most, site.settings.idle_timeout).await?;
     // Large documents take their time to parse, and other calls are not to wait for them.
     let parsed = tokio::task::spawn_blocking(move || Document::parse(text.into())).await;
-    let document = parsed
-        .map_err(|_| Problem::unavailable("the gate is stopping; ask again"))?
-        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    let document = parsed?.map_err(|error| Problem::bad_request(error.to_string()))?;
     // Ids that are nobody's, so that a mover whose places are made of them finds a place for each file.
     let ids = (1..).take(document.files().len()).map(FileId::new).collect();
     let (received, contents) = (Timestamp::now(), Arc::new(NoContents));

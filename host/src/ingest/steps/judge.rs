@@ -84,6 +84,7 @@ impl Run<'_> {
             findings: Vec::new(),
             duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
             tables: BTreeMap::new(),
+            lookups: Vec::new(),
         };
         if let Judgement::Rejected(why) = judgement {
             entry.outcome = Outcome::Rejected;

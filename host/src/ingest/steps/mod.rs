@@ -68,6 +68,8 @@ pub(super) struct Run<'a> {
     came_to_metadata: bool,
     /// Files of a move that the archive has copies of.
     originals: Vec<Arc<Incoming>>,
+    /// The step in a trace, which ends with it.
+    span: tracing::Span,
 }
 
 /// What `load metadata` makes.
@@ -104,6 +106,7 @@ impl<'a> Run<'a> {
             revision,
             came_to_metadata,
             originals: Vec::new(),
+            span: tracing::Span::none(),
         }
     }
 
@@ -161,6 +164,7 @@ impl<'a> Run<'a> {
         self.steps.retain(|step| step.task != task);
         self.steps.push(StepRecord { task, started: now, ended: None });
         self.claim.job.task = task;
+        self.span = tracing::info_span!("step", otel.name = %task, %task);
         self.pipeline.db.advance(self.id(), self.epoch(), now, task, 0.0, &self.steps).await?;
         Ok(())
     }
@@ -170,6 +174,7 @@ impl<'a> Run<'a> {
         if let Some(step) = self.steps.last_mut() {
             step.ended.get_or_insert(now);
         }
+        self.span = tracing::Span::none();
     }
 
     fn loaded(&self) -> Result<&Loaded, StepError> {

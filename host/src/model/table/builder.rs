@@ -25,6 +25,10 @@ impl Builder {
             mistakes.push(format!("the table has {} columns; at most {MOST_COLUMNS} are taken", columns.len()));
             return Err(mistakes);
         }
+        if columns.is_empty() {
+            mistakes.push("the table has no column".to_owned());
+            return Err(mistakes);
+        }
         for (index, column) in columns.iter().enumerate() {
             if column.is_empty() {
                 mistakes.push(format!("column {} has no name", index + 1));

@@ -39,8 +39,9 @@ pub enum TableFormat {
 }
 
 /// The name of a table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 pub struct TableName(String);
 
 impl TableName {
@@ -186,6 +187,13 @@ mod tests {
         assert_eq!(cells(&table, table.find("1234a").unwrap()), ["1234a", "Lovelace, Ada"]);
         assert_eq!(cells(&table, table.find("99b").unwrap()), ["99b", "\"G\""]);
         assert_eq!((table.find("1234"), table.row(2).is_none()), (None, true));
+    }
+
+    #[test]
+    fn a_table_without_columns_is_none() {
+        for json in ["[{}]", "[{}, {\"a\": 1}]", "[]"] {
+            assert!(Table::parse(json.as_bytes(), TableFormat::Json, None).is_err(), "{json}");
+        }
     }
 
     #[test]

@@ -2,4 +2,5 @@
 
 pub(super) mod bundles;
 mod host;
+mod lookup;
 mod tables;

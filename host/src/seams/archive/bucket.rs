@@ -7,11 +7,14 @@ use anyhow::{Context as _, bail};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::StoreArchive;
+use super::parts::Parts;
 use crate::config::StoreUrl;
+use crate::db::Db;
 use crate::seams::service::choose_cryptography;
 
 /// How long a connection may take, and a request.
@@ -39,31 +42,35 @@ macro_rules! configured {
 
 impl StoreArchive {
     /// The archive at an address. Nothing is asked of the store yet.
-    pub(crate) fn open(url: &StoreUrl, concurrency: usize) -> anyhow::Result<Self> {
+    pub(crate) fn open(url: &StoreUrl, concurrency: usize, db: Option<&Db>) -> anyhow::Result<Self> {
         choose_cryptography();
         let plain = url.is_plain();
         let client = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout(REQUEST).with_allow_http(plain);
         let retry = RetryConfig { max_retries: RETRIES, retry_timeout: REQUEST, ..RetryConfig::default() };
-        let store: Arc<dyn ObjectStore> = match url.url().scheme() {
+        // What Azure has of an upload that was never completed it removes by itself after a week.
+        let (store, parts): (Arc<dyn ObjectStore>, Option<Arc<dyn MultipartStore>>) = match url.url().scheme() {
             "s3" => {
                 // The store checks every part against it. The signature needs the same digest, so it costs nothing.
                 let builder = AmazonS3Builder::new().with_config(AmazonS3ConfigKey::Checksum, "sha256");
                 let builder = configured!(builder, AmazonS3ConfigKey, url);
-                Arc::new(builder.with_client_options(client).with_retry(retry).build()?)
+                let store = Arc::new(builder.with_client_options(client).with_retry(retry).build()?);
+                (store.clone(), Some(store))
             }
             "gs" => {
                 let builder = configured!(GoogleCloudStorageBuilder::new(), GoogleConfigKey, url);
-                Arc::new(builder.with_client_options(client).with_retry(retry).build()?)
+                let store = Arc::new(builder.with_client_options(client).with_retry(retry).build()?);
+                (store.clone(), Some(store))
             }
             "az" => {
                 let builder = configured!(MicrosoftAzureBuilder::new(), AzureConfigKey, url);
-                Arc::new(builder.with_client_options(client).with_retry(retry).build()?)
+                (Arc::new(builder.with_client_options(client).with_retry(retry).build()?), None)
             }
             other => bail!("{other} is no store"),
         };
         let prefix =
             Path::from_url_path(url.url().path()).with_context(|| format!("{url} has a prefix that is none"))?;
-        Ok(Self::new(store, prefix, url.to_string(), concurrency))
+        let parts = parts.zip(db).map(|(store, db)| Parts { store, db: db.clone() });
+        Ok(Self::new(store, parts, prefix, url.to_string(), concurrency))
     }
 }
 
@@ -74,7 +81,7 @@ mod tests {
     fn opened(text: &str) -> anyhow::Result<StoreArchive> {
         let store =
             StoreUrl::of(text, &[("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "y"), ("AWS_PROFILE", "z")]);
-        StoreArchive::open(&store, 4)
+        StoreArchive::open(&store, 4, None)
     }
 
     #[test]

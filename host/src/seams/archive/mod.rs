@@ -8,6 +8,7 @@ mod folder;
 mod incoming;
 mod location;
 mod pacifica;
+mod parts;
 mod source;
 mod store;
 
@@ -73,6 +74,12 @@ pub trait Archive: Send + Sync {
     /// Takes files in. When this returns well, all of them are durable at their places. When it does not, some may be
     /// there already; `take_back` undoes them.
     async fn put(&self, files: Vec<Put>, taken: &Taken) -> Result<(), SeamError>;
+
+    /// Gives up what earlier runs of a job have begun and were cut off in, where the archive would keep it. Only for who
+    /// knows that no other run of the job is under way.
+    async fn give_up(&self, _job: JobId) -> Result<(), SeamError> {
+        Ok(())
+    }
 
     /// Whether the files of a move are still where they were when `put` is over, to be removed when the job has gone
     /// well; otherwise they have left.

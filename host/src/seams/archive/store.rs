@@ -7,7 +7,8 @@
 //! - Every object names the job that put it. So a step that runs twice knows its own, and what is taken back is never
 //!   somebody else's.
 //! - The files of a move stay where they were until the job has gone well.
-//! - An upload in parts that fails, or that is cut off by a stop, is given up, and the store told so.
+//! - An upload in parts that fails, or that is cut off by a stop, is given up, and the store told so; one that a crash has
+//!   cut off is on record ([`Parts`]), and given up when its job is taken up again, or has ended.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -22,10 +23,11 @@ use object_store::{
     Attribute, Attributes, GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
     PutMultipartOptions, PutOptions,
 };
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _};
 use tokio::sync::Semaphore;
 use tokio_util::io::StreamReader;
 
+use super::parts::Parts;
 use super::{Archive, Contents, Location, Put, SeamError, Taken, missing, source};
 use crate::model::JobId;
 
@@ -35,6 +37,8 @@ const PART: u64 = 8 << 20;
 const MOST_PARTS: u64 = 9_000;
 /// Parts of one file that are under way at a time.
 const PARTS_AT_ONCE: usize = 2;
+/// Bytes that are held of each side while an object is compared with a file.
+const COMPARED: usize = 256 << 10;
 /// What an object says of the job that put it.
 const JOB: &str = "sluice-job";
 
@@ -42,6 +46,8 @@ const JOB: &str = "sluice-job";
 #[derive(Clone)]
 pub(crate) struct StoreArchive {
     store: Arc<dyn ObjectStore>,
+    /// None for a store that removes by itself what was never completed, and for who puts nothing there.
+    parts: Option<Parts>,
     prefix: Path,
     name: String,
     turns: Arc<Semaphore>,
@@ -50,8 +56,14 @@ pub(crate) struct StoreArchive {
 
 impl StoreArchive {
     /// The archive below a prefix of a store, sent so many files at a time; `name` is what errors call it.
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: Path, name: String, concurrency: usize) -> Self {
-        Self { store, prefix, name, turns: Arc::new(Semaphore::new(concurrency)), concurrency }
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        parts: Option<Parts>,
+        prefix: Path,
+        name: String,
+        concurrency: usize,
+    ) -> Self {
+        Self { store, parts, prefix, name, turns: Arc::new(Semaphore::new(concurrency)), concurrency }
     }
 
     fn path(&self, location: &Location) -> Result<Path, SeamError> {
@@ -106,7 +118,33 @@ impl StoreArchive {
         match self.look(&put.location).await? {
             None => Ok(false),
             Some((meta, job)) if job == Some(put.job) && meta.size == put.size => Ok(true),
+            // Some stores keep no such word, or write it down after the object and can be cut off in between. The place
+            // is reserved for this job, so what counts is whether these are its bytes.
+            Some((meta, None)) if meta.size == put.size && self.has_its_bytes(put).await? => Ok(true),
             Some(_) => Err(self.taken(put)),
+        }
+    }
+
+    /// Whether the object at a file's place is the file, byte by byte.
+    async fn has_its_bytes(&self, put: &Put) -> Result<bool, SeamError> {
+        let Some(file) = source::open(put).await? else { return Ok(false) };
+        let mut file = tokio::io::BufReader::with_capacity(COMPARED, tokio::fs::File::from_std(file));
+        let object = self.open(&put.location, put.size, 0..put.size).await?;
+        let mut object = tokio::io::BufReader::with_capacity(COMPARED, object);
+        loop {
+            let ours = file.fill_buf().await.map_err(|error| unreadable(put, &error))?;
+            let there = object.fill_buf().await.map_err(|error| {
+                SeamError::Unavailable(format!("{} breaks off while {} is read: {error}", self.name, put.location))
+            })?;
+            let length = ours.len().min(there.len());
+            if ours[..length] != there[..length] || (length == 0 && ours.len() != there.len()) {
+                return Ok(false);
+            }
+            if length == 0 {
+                return Ok(true);
+            }
+            file.consume(length);
+            object.consume(length);
         }
     }
 
@@ -150,10 +188,7 @@ impl StoreArchive {
             match limited.read_buf(&mut bytes).await {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) => {
-                    let path = put.incoming.path().display();
-                    return Err(SeamError::Unavailable(format!("{path} cannot be read: {error}")));
-                }
+                Err(error) => return Err(unreadable(put, &error)),
             }
         }
         Ok(bytes.freeze())
@@ -182,7 +217,13 @@ impl StoreArchive {
     async fn put_in_parts(&self, put: &Put, mut file: tokio::fs::File, taken: &Taken) -> Result<(), SeamError> {
         let path = self.path(&put.location)?;
         let options = PutMultipartOptions { attributes: attributes(put), ..PutMultipartOptions::default() };
-        let begun = self.call("begin", &put.location, self.store.put_multipart_opts(&path, options)).await?;
+        let begin = async {
+            match &self.parts {
+                Some(parts) => parts.begin(&path, options, put.job).await,
+                None => self.store.put_multipart_opts(&path, options).await,
+            }
+        };
+        let begun = self.call("begin", &put.location, begin).await?;
         let mut upload = Upload(Some(begun));
         let part = PART.max(put.size.div_ceil(MOST_PARTS));
         let (mut under_way, mut sent) = (VecDeque::new(), 0);
@@ -240,6 +281,10 @@ fn attributes(put: &Put) -> Attributes {
     Attributes::from_iter([(Attribute::Metadata(JOB.into()), put.job.to_string())])
 }
 
+fn unreadable(put: &Put, error: &std::io::Error) -> SeamError {
+    SeamError::Unavailable(format!("{} cannot be read: {error}", put.incoming.path().display()))
+}
+
 fn changed(put: &Put) -> SeamError {
     SeamError::Refused(format!("{} changed its size while it was read", put.incoming.path().display()))
 }
@@ -258,6 +303,14 @@ impl Archive for StoreArchive {
     async fn put(&self, files: Vec<Put>, taken: &Taken) -> Result<(), SeamError> {
         let puts: Vec<_> = files.iter().map(|put| self.put_one(put, taken)).collect();
         futures::stream::iter(puts).buffer_unordered(self.concurrency).try_collect().await
+    }
+
+    async fn give_up(&self, job: JobId) -> Result<(), SeamError> {
+        let Some(parts) = &self.parts else { return Ok(()) };
+        parts.give_up(job).await.map_err(|error| {
+            let why = innermost(&error);
+            SeamError::Unavailable(format!("{} fails to give up what was begun: {why}", self.name))
+        })
     }
 
     fn leaves_originals(&self) -> bool {

@@ -63,6 +63,125 @@ export function validate(bundle, report) {
     granted_tables_are_read("javascript", "rule.js", rule, [r#"{"id":"1234a","pi":"Ada"}"#, "null"]);
 }
 
+#[test]
+fn a_rule_in_rust_looks_up_what_is_recorded() {
+    let rule = r#"
+//! Asks.
+use sluice_sdk::{Bundle, Failure, Mistakes, Report, Rule, Validator, lookup};
+
+/// Nothing.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+pub struct Config {}
+
+/// What the server says of a project.
+#[derive(serde::Deserialize)]
+struct Project {
+    pi: String,
+}
+
+/// The rule.
+pub struct Asks;
+
+impl Rule for Asks {
+    type Config = Config;
+
+    fn new(_: Config) -> Result<Self, Mistakes> {
+        Ok(Self)
+    }
+}
+
+impl Validator for Asks {
+    fn validate(&self, _: &Bundle<'_>, report: &mut Report) -> Result<(), Failure> {
+        let answer = lookup::get("https://h.example/api/1234a")?;
+        report.info("answer", format!("{} {}", answer.status, format_args!("{:?}", answer.json::<Project>()?.pi)));
+        report.info("gone", lookup::get("https://h.example/api/gone")?.status.to_string());
+        report.info("late", format!("{:?}", lookup::get("https://h.example/api/late")));
+        lookup::get("https://h.example/api/ghost")?;
+        Ok(())
+    }
+}
+
+sluice_sdk::validator!(Asks);
+"#;
+    recorded_lookups_are_answered("rust", "src/lib.rs", rule, "Err(Timeout)");
+}
+
+#[test]
+fn a_rule_in_python_looks_up_what_is_recorded() {
+    let rule = r#"
+import json
+from sluice_sdk import Bundle, Report, lookup, validator
+
+@validator
+def asks(bundle: Bundle, report: Report) -> None:
+    answer = lookup.get(f"https://h.example/api/{bundle.project}")
+    report.info("answer", f"{answer.status} {json.dumps(answer.json()['pi'])}")
+    report.info("gone", str(lookup.get("https://h.example/api/gone").status))
+    try:
+        lookup.get("https://h.example/api/late")
+    except lookup.TimedOut as error:
+        report.info("late", str(error))
+    lookup.get("https://h.example/api/ghost")
+"#;
+    recorded_lookups_are_answered("python", "rule.py", rule, "no answer came in time");
+}
+
+#[test]
+fn a_rule_in_javascript_looks_up_what_is_recorded() {
+    let rule = r#"
+import { lookup } from "./sluice-sdk/index.js";
+
+export function validate(bundle, report) {
+  const answer = lookup.get(`https://h.example/api/${bundle.project}`);
+  report.info("answer", `${answer.status} ${JSON.stringify(answer.json().pi)}`);
+  report.info("gone", String(lookup.get("https://h.example/api/gone").status));
+  try {
+    lookup.get("https://h.example/api/late");
+  } catch (error) {
+    report.info("late", error instanceof lookup.TimedOut ? error.message : String(error));
+  }
+  lookup.get("https://h.example/api/ghost");
+}
+"#;
+    recorded_lookups_are_answered("javascript", "rule.js", rule, "no answer came in time");
+}
+
+/// The rule asks for what lookups.json has, and at last for something that it has not, which is its failure; then that is
+/// added.
+fn recorded_lookups_are_answered(lang: &str, file: &str, rule: &str, late: &str) {
+    if !has_tools(lang) {
+        return;
+    }
+    let recorded = json!({
+        "https://h.example/api/1234a": {"body": {"pi": "Ada"}},
+        "https://h.example/api/gone": {"status": 404},
+        "https://h.example/api/late": {"error": "timeout"},
+    });
+    let folder = project(&format!("asks-{lang}"), lang, "validator", |folder| {
+        std::fs::write(folder.join(file), rule).expect("the rule");
+        std::fs::write(folder.join("examples/config.json"), "{}").expect("a configuration");
+        std::fs::write(folder.join("examples/lookups.json"), recorded.to_string()).expect("answers");
+        let mut more = recorded.clone();
+        more["https://h.example/api/ghost"] = json!({"body": "boo"});
+        std::fs::write(folder.join("more.json"), more.to_string()).expect("answers");
+    });
+    let info = sluice(&folder, &["plugin", "inspect", &format!("asks-{lang}.wasm"), "--json"]).json();
+    assert!(info["imports"].to_string().contains("sluice:plugin/lookup@1.0.0"), "{info}");
+    let said = sluice(&folder, &["plugin", "test", "--json"]).json();
+    let example = said["examples"].as_array().and_then(|all| all.iter().find(|one| one["name"] == "pass"));
+    let example = example.unwrap_or_else(|| panic!("no example in {said}"));
+    assert_eq!(example["failure"]["kind"], "config", "{example}");
+    let why = example["failure"]["message"].as_str().expect("why");
+    assert!(why.contains("no answer to https://h.example/api/ghost"), "{why}");
+    assert_eq!(example["lookups"].as_array().map(Vec::len), Some(4), "{example}");
+
+    let test = ["plugin", "test", "--bundle", "examples/pass", "--config", "{}", "--lookups", "more.json", "--json"];
+    let said = sluice(&folder, &test).json();
+    let findings = said["examples"][0]["findings"].as_array().unwrap_or_else(|| panic!("no findings in {said}"));
+    let messages: Vec<_> = findings.iter().filter_map(|finding| finding["message"].as_str()).collect();
+    assert_eq!(messages, ["200 \"Ada\"", "404", late], "{said}");
+}
+
 fn granted_tables_are_read(lang: &str, file: &str, rule: &str, [row, none]: [&str; 2]) {
     if !has_tools(lang) {
         return;

@@ -13,7 +13,7 @@ use super::member::{Format, header, padding};
 const PIECE: usize = 256 * 1024;
 
 /// So many files of so many bytes each, and metadata.txt last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generated {
     /// How many files.
     pub(crate) files: u32,

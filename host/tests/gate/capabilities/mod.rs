@@ -1,5 +1,7 @@
 //! What rules are granted beyond the bundle: nothing that the policy does not name.
 
+mod lookup;
+mod server;
 mod tables;
 
 use serde_json::{Value, json};

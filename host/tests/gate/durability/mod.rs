@@ -1,5 +1,6 @@
 //! Acknowledged means durable: whatever dies, the job ends, once, in a state that a client can read.
 
+mod fleet;
 mod killed;
 mod lost_queue;
 mod stopped;

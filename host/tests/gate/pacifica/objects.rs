@@ -11,6 +11,7 @@ use super::{run, tool};
 use crate::bundle::{Generated, bundle, listed_files, test_data, tree};
 use crate::redis::free_port;
 use crate::site::{Options, Site};
+use crate::wait::{PATIENCE, TAKEOVER, until};
 
 const BUCKET: &str = "archive";
 
@@ -105,6 +106,47 @@ async fn a_large_file_is_put_in_parts_and_no_part_is_left_over() {
     let uploads = call(&server, Method::GET, "?uploads").send().await.expect("an answer");
     let uploads = uploads.text().await.expect("a body");
     assert!(uploads.contains("ListMultipartUploadsResult") && !uploads.contains("<Upload>"), "{uploads}");
+}
+
+/// What the server has of uploads that were begun and not ended.
+async fn unended(server: &Server) -> usize {
+    let uploads = call(server, Method::GET, "?uploads").send().await.expect("an answer");
+    let uploads = uploads.text().await.expect("a body");
+    assert!(uploads.contains("ListMultipartUploadsResult"), "{uploads}");
+    uploads.matches("<Upload>").count()
+}
+
+/// A site that was killed in the middle of putting a large file, and the job.
+async fn killed_while_putting(server: &Server) -> (Site, u64) {
+    let options =
+        env(server.url()).into_iter().fold(Options::default(), |options, (name, value)| options.env(&name, value));
+    let mut site = options.env("SLUICE_WORKER_LEASE", "2s").start().await;
+    let job = site.upload_stream(Generated { files: 1, size: 160 << 20, seed: 5 }.pieces()).await;
+    until(PATIENCE, "an upload has begun", || async { (unended(server).await == 1).then_some(()) }).await;
+    site.kill_all();
+    assert_eq!(unended(server).await, 1, "it was killed before it had ended the upload");
+    (site, job)
+}
+
+#[tokio::test]
+async fn parts_that_a_killed_gate_has_left_are_given_up_by_the_next() {
+    let Some(server) = server().await else { return };
+    let (mut site, job) = killed_while_putting(&server).await;
+    site.start_serve().await;
+    let state = site.wait_up_to(TAKEOVER, job).await;
+    assert_eq!(state.state, "OK", "{state:?}");
+    assert_eq!(unended(&server).await, 0);
+}
+
+#[tokio::test]
+async fn parts_of_a_job_that_was_cancelled_meanwhile_are_given_up_as_well() {
+    let Some(server) = server().await else { return };
+    let (mut site, job) = killed_while_putting(&server).await;
+    let cancel = ["job", "cancel", &job.to_string()];
+    let cancelled = run(&site, env!("CARGO_BIN_EXE_sluice"), &cancel, &env(server.url())).await;
+    assert_eq!(cancelled.code, Some(0), "{}", cancelled.text);
+    site.start_serve().await;
+    until(TAKEOVER, "the upload is given up", || async { (unended(&server).await == 0).then_some(()) }).await;
 }
 
 #[tokio::test]

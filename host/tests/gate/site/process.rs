@@ -114,12 +114,16 @@ impl Process {
         kib.trim().parse::<u64>().expect("a number") * 1024
     }
 
+    /// Its log.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// The last lines of its log.
     pub(crate) fn log_tail(&self) -> String {
         // What it said last may still be on its way through the pipe.
         std::thread::sleep(Duration::from_millis(50));
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
+        let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(80)..].join("\n")
     }

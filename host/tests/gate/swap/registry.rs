@@ -83,6 +83,12 @@ async fn a_component_that_wants_more_than_rules_are_given_is_refused_by_its_impo
     let site = Site::start().await;
     let http = wat(r#"(component (import "wasi:http/types@0.2.0" (instance)))"#);
     assert_refused(&site, http, "imports", "imports wasi:http/types@0.2.0, which rules are not given").await;
+    // Where a file goes is not to depend on what a server says.
+    let mover = wat(r#"(component
+        (import "sluice:plugin/lookup@1.0.0" (instance))
+        (instance $none)
+        (export "sluice:plugin/mover@1.0.0" (instance $none)))"#);
+    assert_refused(&site, mover, "imports", "is a mover and imports sluice:plugin/lookup@1.0.0").await;
 }
 
 #[tokio::test]

@@ -10,27 +10,27 @@ use crate::site::Site;
 
 /// How a command ended, and what it said.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) code: i32,
-    pub(super) out: String,
-    pub(super) err: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
     /// The exit code must be this one.
-    pub(super) fn with(self, code: i32) -> Self {
+    pub(crate) fn with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
         self
     }
 
     /// The lines of JSON that it printed.
-    pub(super) fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
         self.out.lines().map(read).collect()
     }
 
     /// The one event of this kind.
-    pub(super) fn event(&self, name: &str) -> Value {
+    pub(crate) fn event(&self, name: &str) -> Value {
         let mut found = self.lines().into_iter().filter(|line| line["event"] == name);
         let event = found.next().unwrap_or_else(|| panic!("no event {name} in {}", self.out));
         assert!(found.next().is_none(), "several events {name} in {}", self.out);
@@ -39,7 +39,7 @@ impl Ended {
 }
 
 /// Starts `sluice` in a folder, for a gate at this address.
-pub(super) fn start(url: &str, folder: &Path, args: &[&str]) -> Child {
+pub(crate) fn start(url: &str, folder: &Path, args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
     command.current_dir(folder).args(args).env_clear().env("SLUICE_URL", url);
     for name in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE"] {
@@ -52,7 +52,7 @@ pub(super) fn start(url: &str, folder: &Path, args: &[&str]) -> Child {
 }
 
 /// How a started command ends.
-pub(super) async fn end(child: Child) -> Ended {
+pub(crate) async fn end(child: Child) -> Ended {
     let output = child.wait_with_output().await.expect("an output");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let code = output.status.code().unwrap_or_else(|| panic!("ended by a signal: {}", text(&output.stderr)));
@@ -60,6 +60,6 @@ pub(super) async fn end(child: Child) -> Ended {
 }
 
 /// Runs `sluice` to its end.
-pub(super) async fn run(site: &Site, folder: &Path, args: &[&str]) -> Ended {
+pub(crate) async fn run(site: &Site, folder: &Path, args: &[&str]) -> Ended {
     end(start(&format!("http://{}", site.address()), folder, args)).await
 }

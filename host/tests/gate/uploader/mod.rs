@@ -1,10 +1,10 @@
 //! The uploader's side: what clients may ask before, send twice, send in parts, and do from the command line.
 
 mod broken;
-mod command;
+pub(crate) mod command;
 mod get;
 mod moves;
-mod relay;
+pub(crate) mod relay;
 mod repeated;
 mod resumable;
 mod tus_clients;
@@ -23,4 +23,4 @@ fn transaction() -> Vec<Value> {
 }
 
 /// The same, as flags.
-const TRANSACTION: [&str; 6] = ["--submitter", "10", "--project", "1234a", "--instrument", "54"];
+pub(crate) const TRANSACTION: [&str; 6] = ["--submitter", "10", "--project", "1234a", "--instrument", "54"];

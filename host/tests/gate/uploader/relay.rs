@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::site::Site;
 
 /// A relay between a client and a gate, gone with this value.
-pub(super) struct Relay {
+pub(crate) struct Relay {
     address: String,
     shared: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
@@ -28,7 +28,7 @@ struct Shared {
 
 impl Relay {
     /// A relay that lets so many bytes pass to the gate, for now.
-    pub(super) async fn start(site: &Site, allowed: u64) -> Self {
+    pub(crate) async fn start(site: &Site, allowed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let shared = Arc::new(Shared {
@@ -47,28 +47,28 @@ impl Relay {
         Self { address, shared, task }
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.address
     }
 
     /// Leads new connections to this gate.
-    pub(super) fn lead_to(&self, site: &Site) {
+    pub(crate) fn lead_to(&self, site: &Site) {
         *self.shared.target.lock().expect("no panic") = site.address().to_owned();
     }
 
     /// Lets everything pass from now on.
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         self.shared.allowed.store(u64::MAX, Ordering::SeqCst);
         self.shared.changed.notify_waiters();
     }
 
     /// Breaks the connections that there are.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.shared.cut.notify_waiters();
     }
 
     /// Bytes that went from clients to gates.
-    pub(super) fn passed(&self) -> u64 {
+    pub(crate) fn passed(&self) -> u64 {
         self.shared.passed.load(Ordering::SeqCst)
     }
 }

@@ -52,9 +52,11 @@ async fn a_key_whose_upload_was_lost_is_free_again(stores: Stores) {
     let socket = half(&site, "k").await;
     let job = until(PATIENCE, "the job is there", || async { site.jobs().await.first().cloned() }).await;
     let job = job["job_id"].as_u64().expect("an id");
-    // While the first is under way, its job is the answer.
-    let meanwhile = upload(&site, "/upload", "root", "k").await.job_state();
-    assert_eq!((meanwhile.job_id, meanwhile.task.as_str(), meanwhile.complete), (job, "UPLOADING", false));
+    // While the first is under way nothing is promised yet, and nothing is begun a second time.
+    let meanwhile = upload(&site, "/upload", "root", "k").await;
+    assert_eq!(meanwhile.status, StatusCode::CONFLICT, "{}", meanwhile.text());
+    assert_eq!(meanwhile.headers["retry-after"], "1");
+    assert!(meanwhile.text().contains(&format!("job {job};")), "{}", meanwhile.text());
     drop(socket);
     let lost = site.wait_up_to(TAKEOVER, job).await;
     assert_eq!((lost.state.as_str(), lost.task.as_str()), ("FAILED", "UPLOADING"), "{lost:?}");

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sluice_sdk::lookup::{self, LookupError};
 use sluice_sdk::{Bundle, Failure, File, Report, log, tables};
 
 const MIB: usize = 1 << 20;
@@ -82,6 +83,29 @@ pub(crate) fn look_up(table: &str, bundle: &Bundle<'_>, report: &mut Report) {
         Err(error) => {
             report.info("refused", error.to_string());
         }
+    }
+}
+
+/// What every one of these URLs answers, or why none.
+pub(crate) fn ask(urls: &str, times: usize, report: &mut Report) {
+    for url in urls.split_whitespace().cycle().take(urls.split_whitespace().count() * times) {
+        let (code, message) = match lookup::get(url) {
+            Ok(answer) => {
+                let kind = answer.content_type.as_deref().unwrap_or("none");
+                ("answer", format!("{} {kind} {}", answer.status, answer.text()))
+            }
+            Err(error) => {
+                let code = match error {
+                    LookupError::Denied(_) => "denied",
+                    LookupError::Timeout => "timeout",
+                    LookupError::TooLarge => "too-large",
+                    LookupError::Unavailable(_) => "unavailable",
+                    LookupError::Other(_) => "other",
+                };
+                (code, error.to_string())
+            }
+        };
+        report.info(code, message);
     }
 }
 

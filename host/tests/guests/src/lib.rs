@@ -62,6 +62,9 @@ pub enum Deed {
     /// Reject a bundle whose project has no row in the table named by `note`; with one, give the row as a finding of
     /// severity info, and how many rows all pages together have.
     Table,
+    /// Look up every URL of `note`, one after the other and all of them `amount` times; each answer, or why there is none,
+    /// is a finding of severity info.
+    LookUp,
 
     /// Panic, with a message that must reach the log.
     Panic,
@@ -141,6 +144,9 @@ impl Validator for Hostile {
             }
 
             Deed::Table => deeds::look_up(self.0.note.as_deref().unwrap_or_default(), bundle, report),
+            Deed::LookUp => {
+                deeds::ask(self.0.note.as_deref().unwrap_or_default(), self.0.amount.unwrap_or(1), report);
+            }
 
             Deed::Panic => panic!("panicked, as asked"),
             Deed::Trap => std::process::abort(),

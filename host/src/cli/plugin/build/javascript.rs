@@ -22,6 +22,8 @@ pub(in crate::cli::plugin) const VERSION: &str = "0.22.0";
 const PACKAGE: &str = "@bytecodealliance/componentize-js";
 /// The module that the component begins with.
 const APP: &str = "sluice-app.js";
+/// The SDK's module that imports what only validators may. An older SDK in a project has none.
+const LOOKUPS: &str = "component-lookup.js";
 
 /// The commands that install the tool into a project.
 pub(in crate::cli::plugin) fn install() -> Vec<String> {
@@ -59,7 +61,9 @@ pub(super) fn build(project: &Project, surroundings: &Surroundings) -> Result<Ve
             true => Ok(()),
             false => embedded::write_below("javascript", &app.join("sluice-sdk")),
         })
-        .and_then(|()| embedded::write(&app.join(APP), &entry(project)));
+        .and_then(|()| {
+            embedded::write(&app.join(APP), &entry(project, app.join("sluice-sdk").join(LOOKUPS).is_file()))
+        });
     written.map_err(|error| Failure::file(format!("{} cannot be written", app.display()), &error))?;
 
     let world = match project.kind {
@@ -82,13 +86,17 @@ fn copy_packages(from: &Path, to: &Path) -> Result<(), Failure> {
 }
 
 /// The module that joins the rule to the contract.
-fn entry(project: &Project) -> String {
+fn entry(project: &Project, has_lookups: bool) -> String {
     let exported = match project.kind {
         PluginKind::Validator => "validator",
         PluginKind::Mover => "mover",
     };
+    let lookups = match project.kind {
+        PluginKind::Validator if has_lookups => format!("import \"./sluice-sdk/{LOOKUPS}\";\n"),
+        _ => String::new(),
+    };
     format!(
-        "import {{ component }} from \"./sluice-sdk/component.js\";\nimport * as rule from {module};\n\n\
+        "{lookups}import {{ component }} from \"./sluice-sdk/component.js\";\nimport * as rule from {module};\n\n\
          export const {{ plugin, {exported} }} = component(rule, {{ kind: {kind}, name: {name}, version: {version}, \
          summary: {summary} }});\n",
         module = quoted(&format!("./{}", project.entry.trim_start_matches("./"))),

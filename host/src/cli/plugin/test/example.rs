@@ -14,6 +14,7 @@ use crate::plugin::{Granted, Limits, Plugin};
 
 const CONFIG: &str = "config.json";
 const FINDINGS: &str = "findings.json";
+const LOOKUPS: &str = "lookups.json";
 
 /// One example.
 #[derive(Debug)]
@@ -58,12 +59,24 @@ impl Example {
 
     /// The configuration: its own, or the one of all examples; none of them is an empty one.
     fn config(&self) -> Result<Value, Failure> {
-        let own = self.path.join(CONFIG);
-        let common = self.path.parent().map(|folder| folder.join(CONFIG)).filter(|_| self.is_own);
-        match [Some(own), common].into_iter().flatten().find(|path| path.is_file()) {
-            Some(path) => trial::read_config_file(&path),
-            None => Ok(json!({})),
+        self.find(CONFIG).map_or_else(|| Ok(json!({})), |path| trial::read_config_file(&path))
+    }
+
+    /// What is granted to it: besides what is given to all, the answers to lookups that lie beside it or the examples,
+    /// unless others are given.
+    fn granted(&self, given: &Granted) -> Result<Granted, Failure> {
+        let mut granted = given.clone();
+        if granted.lookup.is_none() {
+            granted.lookup = self.find(LOOKUPS).map(|path| trial::read_lookups(&path)).transpose()?;
         }
+        Ok(granted)
+    }
+
+    /// A file of the example, or the one of all examples.
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        let own = self.path.join(name);
+        let common = self.path.parent().map(|folder| folder.join(name)).filter(|_| self.is_own);
+        [Some(own), common].into_iter().flatten().find(|path| path.is_file())
     }
 
     /// Runs the plugin on it.
@@ -81,7 +94,7 @@ impl Example {
         let config = trial::check_config(plugin, &config)
             .await
             .map_err(|failure| Failure { message: format!("{}: {}", self.name, failure.message), ..failure })?;
-        let judged = trial::judge(plugin, &sample, config, granted.clone(), limits).await;
+        let judged = trial::judge(plugin, &sample, config, self.granted(granted)?, limits).await;
         let path = self.path.join(FINDINGS);
         if update && self.path.is_dir() {
             Expected::of(&judged.verdict).write(&path)?;
@@ -99,6 +112,7 @@ impl Example {
             differences,
             duration: judged.duration,
             remarks: sample.remarks.clone(),
+            lookups: judged.lookups,
         })
     }
 }

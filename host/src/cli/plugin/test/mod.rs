@@ -1,8 +1,8 @@
 //! `sluice plugin test`: a plugin over its example bundles, in the gate's own sandbox.
 //!
 //! Every folder in `examples/` is a bundle (`metadata.txt`, `data/`). Beside these it may have `findings.json`, what the
-//! plugin is expected to say of it; `config.json`, its configuration, instead of `examples/config.json`; and `job.json`,
-//! what is to be known of its job.
+//! plugin is expected to say of it; `config.json`, its configuration, instead of `examples/config.json`; `lookups.json`, what
+//! servers answer, instead of `examples/lookups.json`; and `job.json`, what is to be known of its job.
 
 mod example;
 mod expected;
@@ -38,6 +38,9 @@ pub(in crate::cli) struct Test {
     /// Grant it a table; CSV, or JSON where the file ends so; the keys are in the first column; repeatable
     #[arg(long, value_name = "NAME=FILE")]
     table: Vec<String>,
+    /// What servers answer to its lookups, instead of the examples' own lookups.json
+    #[arg(long, value_name = "FILE")]
+    lookups: Option<PathBuf>,
     /// Write what the plugin says now as what is expected
     #[arg(long)]
     update: bool,
@@ -107,7 +110,10 @@ impl Test {
     ) -> Result<Exit, Failure> {
         let plugin = trial::load(component, surroundings).await?.plugin;
         let config = self.config.as_ref().map(|given| trial::read_config(given, surroundings)).transpose()?;
-        let granted = trial::granted(&self.table, surroundings)?;
+        let mut granted = trial::granted(&self.table, surroundings)?;
+        if let Some(lookups) = &self.lookups {
+            granted.lookup = Some(trial::read_lookups(&surroundings.folder.join(lookups))?);
+        }
         let mut outcomes = Vec::new();
         for example in examples {
             let outcome =

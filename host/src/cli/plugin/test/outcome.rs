@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::expected::{outcome as outcome_name, severity as severity_name};
 use crate::cli::plugin::trial::Verdict;
 use crate::cli::print::{self, Cell, Printer, Table, Tone};
-use crate::model::{self, Severity};
+use crate::cli::report::lookup;
+use crate::model::{self, LookupReport, Severity};
 
 /// How an example went.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(super) struct Outcome {
     pub(super) differences: Vec<String>,
     pub(super) duration: Duration,
     pub(super) remarks: Vec<String>,
+    pub(super) lookups: Vec<LookupReport>,
 }
 
 impl Outcome {
@@ -34,6 +36,9 @@ impl Outcome {
         json["as_expected"] = json!(self.is_well());
         json["differences"] = json!(self.differences);
         json["duration_us"] = json!(u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX));
+        if !self.lookups.is_empty() {
+            json["lookups"] = json!(self.lookups);
+        }
         json
     }
 
@@ -73,6 +78,9 @@ impl Outcome {
                 table.row([Cell::text(format!("  {file}")), Cell::text(place)]);
             }
             printer.table(&table)?;
+        }
+        for asked in &self.lookups {
+            printer.text(&format!("  looked up {}", lookup(asked)))?;
         }
         if let Some(failure) = &self.verdict.failure {
             printer.text(&format!("  failed ({}): {}", failure.kind.name(), failure.message))?;

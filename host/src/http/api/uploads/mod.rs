@@ -7,7 +7,7 @@
 mod headers;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,19 +16,75 @@ use self::headers::{Concat, Wanted};
 use super::super::Site;
 use super::super::body::bounded;
 use super::super::caller::Caller;
+use super::super::openapi::Binary;
+use super::super::path::Named;
 use super::super::problem::Problem;
 use crate::ingest::{Part, UploadError, UploadState};
+use crate::model::JobId;
 use crate::spool::{BodyError, UploadId};
 
 /// The status of a part that is not what its checksum says: tus's own.
 const CHECKSUM_MISMATCH: u16 = 460;
 
 /// `OPTIONS /api/uploads` and `/api/uploads/{id}`: what is spoken here.
+#[utoipa::path(
+    options,
+    path = "/api/uploads",
+    tag = "uploads",
+    operation_id = "aboutUploads",
+    summary = "What is spoken here",
+    responses((status = 204, description = "tus 1.0.0", headers(("tus-resumable" = String), ("tus-version" = String), ("tus-extension" = String), ("tus-checksum-algorithm" = String), ("tus-max-size" = Option<u64>)))),
+)]
 pub(in crate::http) async fn options(State(site): State<Site>) -> Response {
     (StatusCode::NO_CONTENT, headers::capabilities(site.settings.max_body)).into_response()
 }
 
+/// The same of one upload.
+#[utoipa::path(
+    options,
+    path = "/api/uploads/{id}",
+    tag = "uploads",
+    operation_id = "aboutUpload",
+    summary = "What is spoken here",
+    params(("id" = String, Path, description = "The upload")),
+    responses((status = 204, description = "tus 1.0.0", headers(("tus-resumable" = String), ("tus-version" = String)))),
+)]
+pub(in crate::http) async fn options_of_one(site: State<Site>) -> Response {
+    options(site).await
+}
+
 /// `POST /api/uploads`: begins an upload, or puts parts together.
+#[utoipa::path(
+    post,
+    path = "/api/uploads",
+    tag = "uploads",
+    operation_id = "createUpload",
+    summary = "Begin an upload, or put parts together",
+    params(
+        ("tus-resumable" = String, Header, description = "1.0.0", example = "1.0.0"),
+        ("upload-length" = Option<u64>, Header, description = "Bytes of the whole; not for a final upload"),
+        ("upload-metadata" = Option<String>, Header, description = "Keys with values in base64"),
+        ("upload-concat" = Option<String>, Header, description = "`partial`, or `final;` and the addresses of the parts"),
+        ("upload-checksum" = Option<String>, Header, description = "A hash and its base64: `sha256 …`"),
+    ),
+    request_body(content = inline(Binary), content_type = "application/offset+octet-stream", description = "The first part, if it comes along"),
+    responses(
+        (status = 201, description = "The upload; `location` is relative to this address", headers(("location" = String), ("tus-resumable" = String), ("upload-offset" = u64), ("upload-length" = u64))),
+        (status = 403, description = "The parts cannot be put together, or the token has not the role uploader"),
+        (status = 400, description = "A header is not what is asked for, or the part did not arrive whole"),
+        (status = 404, description = "There is no such upload of this user"),
+        (status = 408, description = "Nothing came for too long"),
+        (status = 409, description = "The part does not begin where the upload ends"),
+        (status = 410, description = "The upload has expired"),
+        (status = 412, description = "Another version of tus is spoken here"),
+        (status = 413, description = "It is too large"),
+        (status = 415, description = "A part is application/offset+octet-stream"),
+        (status = 422, description = "The bundle cannot be received"),
+        (status = 423, description = "Another request writes to it"),
+        (status = 460, description = "The part is not what its checksum says"),
+        (status = 507, description = "The gate has no room left"),
+    ),
+)]
 pub(in crate::http) async fn create(State(site): State<Site>, Caller(user): Caller, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let created = begin(&site, &user, request).await;
@@ -77,10 +133,26 @@ async fn begin(site: &Site, user: &str, request: Request) -> Result<UploadState,
 }
 
 /// `HEAD /api/uploads/{id}`: where an upload stands.
+#[utoipa::path(
+    head,
+    path = "/api/uploads/{id}",
+    tag = "uploads",
+    operation_id = "getUpload",
+    summary = "Where an upload stands",
+    params(("id" = String, Path, description = "The upload"), ("tus-resumable" = String, Header, description = "1.0.0", example = "1.0.0")),
+    responses(
+        (status = 200, description = "Its offset", headers(("tus-resumable" = String), ("upload-offset" = u64), ("upload-length" = u64), ("upload-expires" = Option<String>), ("sluice-job" = Option<JobId>, description = "The job that a whole upload has become"))),
+        (status = 403, description = "The token has not the role uploader"),
+        (status = 404, description = "There is no such upload of this user"),
+        (status = 410, description = "The upload has expired"),
+        (status = 412, description = "Another version of tus is spoken here"),
+        (status = 423, description = "Another request writes to it"),
+    ),
+)]
 pub(in crate::http) async fn show(
     State(site): State<Site>,
     Caller(user): Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
 ) -> Response {
     let shown = async {
@@ -96,10 +168,35 @@ pub(in crate::http) async fn show(
 }
 
 /// `PATCH /api/uploads/{id}`: adds a part.
+#[utoipa::path(
+    patch,
+    path = "/api/uploads/{id}",
+    tag = "uploads",
+    operation_id = "appendToUpload",
+    summary = "Add a part",
+    params(("id" = String, Path, description = "The upload"), ("tus-resumable" = String, Header, description = "1.0.0", example = "1.0.0"), ("upload-offset" = u64, Header, description = "Where the part begins"), ("upload-checksum" = Option<String>, Header, description = "A hash and its base64: `sha256 …`")),
+    request_body(content = inline(Binary), content_type = "application/offset+octet-stream", description = "The part"),
+    responses(
+        (status = 204, description = "The part is on disk", headers(("tus-resumable" = String), ("upload-offset" = u64), ("upload-length" = u64), ("upload-expires" = Option<String>), ("sluice-job" = Option<JobId>, description = "The job that a whole upload has become"))),
+        (status = 403, description = "A final upload takes no parts, or the token has not the role uploader"),
+        (status = 400, description = "A header is not what is asked for, or the part did not arrive whole"),
+        (status = 404, description = "There is no such upload of this user"),
+        (status = 408, description = "Nothing came for too long"),
+        (status = 409, description = "The part does not begin where the upload ends"),
+        (status = 410, description = "The upload has expired"),
+        (status = 412, description = "Another version of tus is spoken here"),
+        (status = 413, description = "It is too large"),
+        (status = 415, description = "A part is application/offset+octet-stream"),
+        (status = 422, description = "The bundle cannot be received"),
+        (status = 423, description = "Another request writes to it"),
+        (status = 460, description = "The part is not what its checksum says"),
+        (status = 507, description = "The gate has no room left"),
+    ),
+)]
 pub(in crate::http) async fn patch(
     State(site): State<Site>,
     Caller(user): Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let patched = async {
@@ -116,10 +213,28 @@ pub(in crate::http) async fn patch(
 }
 
 /// `DELETE /api/uploads/{id}`: ends an upload.
+#[utoipa::path(
+    delete,
+    path = "/api/uploads/{id}",
+    tag = "uploads",
+    operation_id = "endUpload",
+    summary = "End an upload",
+    params(("id" = String, Path, description = "The upload"), ("tus-resumable" = String, Header, description = "1.0.0", example = "1.0.0")),
+    responses(
+        (status = 204, description = "It is gone", headers(("tus-resumable" = String))),
+        (status = 400, description = "A header is not what is asked for"),
+        (status = 403, description = "The token has not the role uploader"),
+        (status = 404, description = "There is no such upload of this user"),
+        (status = 409, description = "It is a job already"),
+        (status = 410, description = "The upload has expired"),
+        (status = 412, description = "Another version of tus is spoken here"),
+        (status = 423, description = "Another request writes to it"),
+    ),
+)]
 pub(in crate::http) async fn delete(
     State(site): State<Site>,
     Caller(user): Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
 ) -> Response {
     let deleted = async {
@@ -130,10 +245,37 @@ pub(in crate::http) async fn delete(
 }
 
 /// `POST /api/uploads/{id}`: another method, by the name of this one, for clients that can send no other.
+#[utoipa::path(
+    post,
+    path = "/api/uploads/{id}",
+    tag = "uploads",
+    operation_id = "overrideMethod",
+    summary = "Another method, by the name of this one",
+    params(("id" = String, Path, description = "The upload"), ("tus-resumable" = String, Header, description = "1.0.0", example = "1.0.0"), ("x-http-method-override" = String, Header, description = "HEAD, PATCH or DELETE", example = "PATCH"), ("upload-offset" = Option<u64>, Header, description = "Where the part begins"), ("upload-checksum" = Option<String>, Header, description = "A hash and its base64: `sha256 …`")),
+    request_body(content = inline(Binary), content_type = "application/offset+octet-stream", description = "The part, for PATCH"),
+    responses(
+        (status = 200, description = "As HEAD"),
+        (status = 204, description = "As PATCH or DELETE"),
+        (status = 403, description = "A final upload takes no parts, or the token has not the role uploader"),
+        (status = 405, description = "The header names no such method"),
+        (status = 400, description = "A header is not what is asked for, or the part did not arrive whole"),
+        (status = 404, description = "There is no such upload of this user"),
+        (status = 408, description = "Nothing came for too long"),
+        (status = 409, description = "The part does not begin where the upload ends"),
+        (status = 410, description = "The upload has expired"),
+        (status = 412, description = "Another version of tus is spoken here"),
+        (status = 413, description = "It is too large"),
+        (status = 415, description = "A part is application/offset+octet-stream"),
+        (status = 422, description = "The bundle cannot be received"),
+        (status = 423, description = "Another request writes to it"),
+        (status = 460, description = "The part is not what its checksum says"),
+        (status = 507, description = "The gate has no room left"),
+    ),
+)]
 pub(in crate::http) async fn overridden(
     state: State<Site>,
     caller: Caller,
-    id: Path<String>,
+    id: Named<String>,
     request: Request,
 ) -> Response {
     match headers::wanted(request.headers()) {
