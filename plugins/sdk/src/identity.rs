@@ -29,9 +29,9 @@ macro_rules! __identity {
 
 /// Makes a plugin of a [`Validator`](crate::Validator). Once per crate.
 ///
-/// The schema of the configuration is made by the plugin when the gate asks for it. The code for that is a quarter of a
+/// The schema of the configuration is made by the plugin when the gate asks for it. The code for that is a third of a
 /// small plugin, so it may be made before: with `schema: "config.schema.json"` the plugin says what is in that file of
-/// the crate, which a test of the crate keeps true by calling `testing::config_schema_is_kept`.
+/// the crate, which a test of the crate writes and keeps true by calling `testing::config_schema_is_kept`.
 #[macro_export]
 macro_rules! validator {
     ($rule:ty $(, schema: $schema:literal)?) => {
