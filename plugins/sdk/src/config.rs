@@ -1,5 +1,7 @@
 //! Configuration: from JSON to a rule, and what can be wrong with it.
 
+mod error;
+mod key;
 mod reader;
 
 use std::cell::RefCell;
@@ -25,6 +27,11 @@ impl Mistakes {
 
     /// Adds a mistake. An empty key stands for the whole configuration.
     pub fn add(&mut self, key: impl Display, what: impl Display) {
+        self.push(&key, &what);
+    }
+
+    /// The one copy for all types.
+    fn push(&mut self, key: &dyn Display, what: &dyn Display) {
         let key = key.to_string();
         self.0.push(if key.is_empty() { what.to_string() } else { format!("{key}: {what}") });
     }
