@@ -40,7 +40,7 @@ struct Required {
     hint: Option<String>,
 }
 
-sluice_sdk::validator!(ContentType);
+sluice_sdk::validator!(ContentType, schema: "config.schema.json");
 
 impl Rule for ContentType {
     type Config = Config;

@@ -24,7 +24,7 @@ pub struct FileNames {
     clashes: Clashes,
 }
 
-sluice_sdk::validator!(FileNames);
+sluice_sdk::validator!(FileNames, schema: "config.schema.json");
 
 impl Rule for FileNames {
     type Config = Config;

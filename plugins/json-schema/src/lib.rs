@@ -15,7 +15,7 @@ use config::Config;
 #[derive(Debug)]
 pub struct JsonSchema(Vec<Check>);
 
-sluice_sdk::validator!(JsonSchema);
+sluice_sdk::validator!(JsonSchema, schema: "config.schema.json");
 
 impl Rule for JsonSchema {
     type Config = Config;

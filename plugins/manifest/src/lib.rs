@@ -27,7 +27,7 @@ const KEPT: usize = 30;
 #[derive(Debug)]
 pub struct Manifest(Config);
 
-sluice_sdk::validator!(Manifest);
+sluice_sdk::validator!(Manifest, schema: "config.schema.json");
 
 impl Rule for Manifest {
     type Config = Config;

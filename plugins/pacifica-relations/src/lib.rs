@@ -22,7 +22,7 @@ const NAMED: usize = 5;
 #[derive(Debug)]
 pub struct PacificaRelations(Config);
 
-sluice_sdk::validator!(PacificaRelations);
+sluice_sdk::validator!(PacificaRelations, schema: "config.schema.json");
 
 impl Rule for PacificaRelations {
     type Config = Config;

@@ -27,7 +27,7 @@ pub struct Placer {
     template: Template,
 }
 
-sluice_sdk::mover!(Placer);
+sluice_sdk::mover!(Placer, schema: "config.schema.json");
 
 impl Rule for Placer {
     type Config = Config;

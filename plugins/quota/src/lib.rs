@@ -17,7 +17,7 @@ use quota::Quota;
 #[derive(Debug)]
 pub struct Quotas(Vec<Quota>);
 
-sluice_sdk::validator!(Quotas);
+sluice_sdk::validator!(Quotas, schema: "config.schema.json");
 
 impl Rule for Quotas {
     type Config = Config;

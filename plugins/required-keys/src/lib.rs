@@ -28,7 +28,7 @@ struct FileKeys {
     keys: Vec<(String, Requirement)>,
 }
 
-sluice_sdk::validator!(RequiredKeys);
+sluice_sdk::validator!(RequiredKeys, schema: "config.schema.json");
 
 impl Rule for RequiredKeys {
     type Config = Config;

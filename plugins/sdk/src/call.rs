@@ -26,7 +26,11 @@ pub enum Decision {
 
 /// What the plugin says of itself.
 pub(crate) fn describe<R: Rule + Identity>() -> Info {
-    Info { name: R::NAME, version: R::VERSION, summary: R::SUMMARY, config_schema: config::schema::<R::Config>() }
+    let config_schema = match R::CONFIG_SCHEMA {
+        Some(kept) => kept.to_owned(),
+        None => config::schema::<R::Config>().as_value().to_string(),
+    };
+    Info { name: R::NAME, version: R::VERSION, summary: R::SUMMARY, config_schema }
 }
 
 /// Looks at a configuration before it takes effect. Every line is one mistake, with its key.

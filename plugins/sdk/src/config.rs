@@ -1,11 +1,19 @@
 //! Configuration: from JSON to a rule, and what can be wrong with it.
 
-use std::fmt::{self, Display, Write};
+mod error;
+mod key;
+mod reader;
+
+use std::cell::RefCell;
+use std::fmt::Display;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
+
+use crate::json::Json;
+use reader::{Place, Reader};
 
 /// What is wrong with a configuration: each mistake with the key it is about, such as `sources[0].root`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +27,11 @@ impl Mistakes {
 
     /// Adds a mistake. An empty key stands for the whole configuration.
     pub fn add(&mut self, key: impl Display, what: impl Display) {
+        self.push(&key, &what);
+    }
+
+    /// The one copy for all types.
+    fn push(&mut self, key: &dyn Display, what: &dyn Display) {
         let key = key.to_string();
         self.0.push(if key.is_empty() { what.to_string() } else { format!("{key}: {what}") });
     }
@@ -56,66 +69,31 @@ pub(crate) fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Mistakes> {
         mistakes.add("", "the configuration must be a table of keys, not a list");
         return Err(mistakes);
     }
-    let mut unknown = Vec::new();
-    let mut track = serde_path_to_error::Track::new();
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let parsed = T::deserialize(serde_ignored::Deserializer::new(
-        serde_path_to_error::Deserializer::new(&mut reader, &mut track),
-        &mut |path: serde_ignored::Path<'_>| unknown.push(Key(&path).to_string()),
-    ));
-    let parsed = parsed.and_then(|config| reader.end().map(|()| config));
-    for key in unknown {
+    // A text that is no JSON keeps line and column, for there is no better place to name. Otherwise they are of no use:
+    // the facility wrote TOML, and never sees the JSON that they count in.
+    let value = serde_json::from_str::<Json<'_>>(json).map_err(|error| {
+        let mut mistakes = Mistakes::new();
+        mistakes.add("", format_args!("not a JSON document: {error}"));
+        mistakes
+    })?;
+    let unknown = RefCell::default();
+    let parsed = T::deserialize(Reader { value: &value, place: Place::Root, unknown: &unknown });
+    for key in unknown.take() {
         mistakes.add(key, "there is no such key");
     }
     match parsed {
         Ok(config) => mistakes.or(config),
         Err(error) => {
-            let path = track.path().to_string();
-            mistakes.add(if path == "." { "" } else { &path }, without_place(&error));
+            mistakes.add(error.place.unwrap_or_default(), error.what);
             Err(mistakes)
         }
     }
 }
 
-/// An error without serde's line and column: the facility wrote TOML, and never sees the JSON they count in. A text
-/// that is no JSON keeps them, for there is no better place to name.
-fn without_place(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    if !error.is_data() {
-        return format!("not a JSON document: {text}");
-    }
-    text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
-}
-
-/// A path of `serde_ignored`, spelled as `serde_path_to_error` spells it.
-struct Key<'a>(&'a serde_ignored::Path<'a>);
-
-impl Display for Key<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use serde_ignored::Path;
-
-        match self.0 {
-            Path::Root => Ok(()),
-            Path::Seq { parent, index } => write!(f, "{}[{index}]", Key(parent)),
-            Path::Map { parent, key } => {
-                let parent = Key(parent).to_string();
-                f.write_str(&parent)?;
-                if !parent.is_empty() {
-                    f.write_char('.')?;
-                }
-                f.write_str(key)
-            }
-            Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
-                Key(parent).fmt(f)
-            }
-        }
-    }
-}
-
 /// The JSON Schema (draft 2020-12) of a configuration. Objects are closed, as [`parse`] has it.
-pub(crate) fn schema<T: JsonSchema>() -> String {
+pub(crate) fn schema<T: JsonSchema>() -> Schema {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(close));
-    settings.into_generator().into_root_schema_for::<T>().as_value().to_string()
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 fn close(schema: &mut Schema) {
@@ -168,9 +146,47 @@ mod tests {
             mistakes(r#"{"list": [{"most": "many"}]}"#),
             ["list[0].most: invalid type: string \"many\", expected u32"]
         );
+        assert_eq!(
+            mistakes(r#"{"named": {"a": {"most": 1.5}}}"#),
+            ["named.a.most: invalid type: floating point `1.5`, expected u32"]
+        );
+        assert_eq!(
+            mistakes(r#"{"list": [{"most": -1}]}"#),
+            ["list[0].most: invalid value: integer `-1`, expected u32"]
+        );
+        assert_eq!(mistakes(r#"{"list": null}"#), ["list: invalid type: null, expected a sequence"]);
+        assert_eq!(mistakes(r#"{"list": [{}]}"#), ["list[0]: missing field `most`"]);
+        assert_eq!(mistakes(r#"{"limits": [3]}"#), ["limits: invalid type: sequence, expected struct Limits"]);
         assert_eq!(mistakes("[]"), ["the configuration must be a table of keys, not a list"]);
         assert!(mistakes("{").join("").contains("not a JSON document"));
         assert!(mistakes("{} {}").join("").contains("trailing"));
+    }
+
+    #[test]
+    fn kinds_and_keys_of_every_form_are_read() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        #[serde(rename_all = "kebab-case")]
+        enum Kind {
+            Plain,
+            Limited(u8),
+            Named { name: String },
+        }
+        type Config = BTreeMap<u16, Vec<Kind>>;
+
+        let read = |json| parse::<Config>(json).map_err(Mistakes::into_lines);
+        let named = Kind::Named { name: "x".into() };
+        assert_eq!(
+            read(r#"{"7": ["plain", {"limited": 3}, {"named": {"name": "x"}}]}"#),
+            Ok(BTreeMap::from([(7, vec![Kind::Plain, Kind::Limited(3), named])]))
+        );
+        let refused = |json| read(json).unwrap_err().join("\n");
+        assert_eq!(
+            refused(r#"{"7": ["plan"]}"#),
+            "7[0]: unknown variant `plan`, expected one of `plain`, `limited`, `named`"
+        );
+        assert_eq!(refused(r#"{"7": [{"limited": 300}]}"#), "7[0].limited: invalid value: integer `300`, expected u8");
+        assert_eq!(refused(r#"{"7": [{"named": {"name": "x", "nick": 1}}]}"#), "7[0].named.nick: there is no such key");
+        assert_eq!(refused(r#"{"x": []}"#), "invalid type: string \"x\", expected u16");
     }
 
     #[test]
@@ -183,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_schema_closes_structs_and_leaves_maps_open() {
-        let schema: serde_json::Value = serde_json::from_str(&schema::<Config>()).unwrap();
+        let schema = schema::<Config>().to_value();
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
         assert_eq!(schema["additionalProperties"], false);
         assert_eq!(schema["$defs"]["Limits"]["additionalProperties"], false);

@@ -9,25 +9,33 @@ pub trait Identity {
     const VERSION: &'static str;
     /// The crate's description.
     const SUMMARY: &'static str;
+    /// The JSON Schema of the configuration, where the author keeps it in a file.
+    const CONFIG_SCHEMA: Option<&'static str> = None;
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __identity {
-    ($rule:ty) => {
+    ($rule:ty $(, $schema:literal)?) => {
         impl $crate::Identity for $rule {
             const NAME: &'static str = env!("CARGO_PKG_NAME");
             const VERSION: &'static str = env!("CARGO_PKG_VERSION");
             const SUMMARY: &'static str = env!("CARGO_PKG_DESCRIPTION");
+            $(const CONFIG_SCHEMA: Option<&'static str> =
+                Some(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $schema)));)?
         }
     };
 }
 
 /// Makes a plugin of a [`Validator`](crate::Validator). Once per crate.
+///
+/// The schema of the configuration is made by the plugin when the gate asks for it. The code for that is a third of a
+/// small plugin, so it may be made before: with `schema: "config.schema.json"` the plugin says what is in that file of
+/// the crate, which a test of the crate writes and keeps true by calling `testing::config_schema_is_kept`.
 #[macro_export]
 macro_rules! validator {
-    ($rule:ty) => {
-        $crate::__identity!($rule);
+    ($rule:ty $(, schema: $schema:literal)?) => {
+        $crate::__identity!($rule $(, $schema)?);
 
         #[cfg(target_family = "wasm")]
         const _: () = {
@@ -38,11 +46,11 @@ macro_rules! validator {
     };
 }
 
-/// Makes a plugin of a [`Mover`](crate::Mover). Once per crate.
+/// Makes a plugin of a [`Mover`](crate::Mover), as [`validator!`](crate::validator) does. Once per crate.
 #[macro_export]
 macro_rules! mover {
-    ($rule:ty) => {
-        $crate::__identity!($rule);
+    ($rule:ty $(, schema: $schema:literal)?) => {
+        $crate::__identity!($rule $(, $schema)?);
 
         #[cfg(target_family = "wasm")]
         const _: () = {

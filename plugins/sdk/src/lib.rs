@@ -16,6 +16,7 @@ mod file;
 mod finding;
 mod glob;
 mod identity;
+mod json;
 mod metadata;
 mod quoted;
 mod report;

@@ -32,12 +32,26 @@ use crate::lookup::{LookupError, Response, source as answers};
 use crate::tables::source;
 use crate::{
     Bundle, Decision, Failure, FileInfo, Finding, Identity, Info, JobKind, KeyValue, Mover, Rule, TransactionField,
-    Validator, call,
+    Validator, call, config,
 };
 
 /// What the gate is told of the plugin, the schema of its configuration for one.
 pub fn describe<R: Rule + Identity>() -> Info {
     call::describe::<R>()
+}
+
+/// Holds the file that was given to [`validator!`](crate::validator) or [`mover!`](crate::mover) as `schema` against the
+/// type of the configuration. `path` is where the file is: `concat!(env!("CARGO_MANIFEST_DIR"), "/config.schema.json")`.
+///
+/// # Panics
+///
+/// If the file does not say what the type does. Then it is written anew, to be looked at and kept.
+pub fn config_schema_is_kept<R: Rule + Identity>(path: &str) {
+    let schema = serde_json::to_string_pretty(&config::schema::<R::Config>()).expect("a schema is JSON") + "\n";
+    if R::CONFIG_SCHEMA != Some(&schema) {
+        std::fs::write(path, schema).unwrap_or_else(|error| panic!("{path} cannot be written: {error}"));
+        panic!("{path} was not what the type of the configuration says; it is now. Look at it, and run the test again");
+    }
 }
 
 /// Looks at a configuration as the gate does before it takes effect.

@@ -29,7 +29,7 @@ const KEPT: usize = 50;
 #[derive(Debug)]
 pub struct Tabular(Vec<Table>);
 
-sluice_sdk::validator!(Tabular);
+sluice_sdk::validator!(Tabular, schema: "config.schema.json");
 
 impl Rule for Tabular {
     type Config = Config;
