@@ -39,6 +39,8 @@ pub(super) fn router(site: Site) -> Router<Site> {
         .route("/sign-out", post(session::sign_out))
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(job::show))
+        .route("/jobs/{id}/events", get(api::events::of_job))
+        .route("/events", get(api::events::all))
         .route("/jobs/{id}/retry", post(job::retry))
         .route("/jobs/{id}/cancel", post(job::cancel))
         .route("/jobs/{id}/revalidate", post(job::revalidate))

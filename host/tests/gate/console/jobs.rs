@@ -41,6 +41,13 @@ async fn an_upload_is_watched_to_its_end_without_reloading() {
     };
     let (job, ()) = tokio::join!(upload, watch);
     assert_eq!(job, 1);
+    // They were told of the changes, and did not only ask now and again.
+    let metrics = site.get("/metrics").await.text();
+    for route in ["/ui/events", "/ui/jobs/{id}/events"] {
+        let asked =
+            metrics.lines().any(|line| line.contains("requests_total") && line.contains(&format!("\"{route}\"")));
+        assert!(asked, "nobody listened at {route}");
+    }
 }
 
 #[tokio::test]

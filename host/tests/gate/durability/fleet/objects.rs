@@ -74,11 +74,13 @@ impl Objects {
         if folder.is_dir() { tree(&folder) } else { BTreeMap::new() }
     }
 
-    /// What is left of objects that were never finished: the parts of uploads, and files it was writing.
+    /// The uploads that were begun and neither completed nor given up, and objects that are half written. A part that was
+    /// on its way when its upload was given up is none: this server writes it all the same, and forgets about it.
     pub(super) fn unfinished(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.folder.path()).expect("a folder");
         let names = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-        names.filter(|name| [".upload-", ".upload_id-", ".tmp."].iter().any(|mark| name.contains(mark))).collect()
+        let upload = |name: &str| name.starts_with(".upload-") && name.ends_with(".json");
+        names.filter(|name| upload(name) || name.starts_with(".tmp.")).collect()
     }
 }
 
