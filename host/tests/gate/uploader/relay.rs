@@ -56,6 +56,12 @@ impl Relay {
         *self.shared.target.lock().expect("no panic") = site.address().to_owned();
     }
 
+    /// Lets so many more bytes pass.
+    pub(crate) fn allow(&self, bytes: u64) {
+        self.shared.allowed.store(self.passed() + bytes, Ordering::SeqCst);
+        self.shared.changed.notify_waiters();
+    }
+
     /// Lets everything pass from now on.
     pub(crate) fn open(&self) {
         self.shared.allowed.store(u64::MAX, Ordering::SeqCst);
