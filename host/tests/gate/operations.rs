@@ -165,9 +165,10 @@ async fn every_line_about_a_job_names_it() {
         lines.iter().any(|line| line["fields"]["message"] == "done").then_some(lines)
     })
     .await;
+    let id = job.to_string();
     let named = |line: &Value| {
         let spans = line["spans"].as_array().map(Vec::as_slice).unwrap_or_default();
-        spans.iter().any(|span| span["job"] == job.to_string())
+        spans.iter().any(|span| span["job"] == id.as_str())
     };
     // Its end, what its rule said in the sandbox, and that it was received.
     for (target, what) in [("ingest::pipeline", "done"), ("plugin::call", "as asked")] {
