@@ -74,13 +74,20 @@ impl Objects {
         if folder.is_dir() { tree(&folder) } else { BTreeMap::new() }
     }
 
-    /// The uploads that were begun and neither completed nor given up, and objects that are half written. A part that was
-    /// on its way when its upload was given up is none: this server writes it all the same, and forgets about it.
+    /// The uploads in parts that hold parts and were neither completed nor given up, and objects that are half written.
+    ///
+    /// Two leftovers cost nothing and are none: an upload without parts, whose maker died before it could write down that
+    /// there is one; and a part that was on its way when its upload was given up, which this server writes all the same.
     pub(super) fn unfinished(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.folder.path()).expect("a folder");
         let names = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-        let upload = |name: &str| name.starts_with(".upload-") && name.ends_with(".json");
-        names.filter(|name| upload(name) || name.starts_with(".tmp.")).collect()
+        let names: Vec<String> = names.collect();
+        let has_parts = |id: &str| names.iter().any(|name| name.starts_with(&format!(".upload_id-{id}.part-")));
+        let left = |name: &String| match name.strip_prefix(".upload-").and_then(|name| name.strip_suffix(".json")) {
+            Some(id) => has_parts(id),
+            None => name.starts_with(".tmp."),
+        };
+        names.iter().filter(|name| left(name)).cloned().collect()
     }
 }
 
