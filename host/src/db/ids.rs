@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::arg::{args, whole};
-use super::{Db, DbError, Result};
+use super::{Db, DbError, Durability, Pools, Result};
 use crate::model::{FileId, JobId};
 
 /// What is counted.
@@ -29,13 +29,17 @@ impl Db {
     /// Takes the next `count` ids. No two callers ever get the same one.
     pub async fn take_ids(&self, mode: IdMode, count: u64) -> Result<Range<i64>> {
         let count = whole(count);
-        let row = self
-            .write()
-            .await?
+        // A PostgreSQL that crashes may lose its last relaxed commits while this process lives on with the ids, and would
+        // give them out again. What takes SQLite down takes us down as well.
+        let durability =
+            if matches!(self.pools, Pools::Postgres(_)) { Durability::Durable } else { Durability::Relaxed };
+        let mut session = self.begin(durability).await?;
+        let row = session
             .row("UPDATE ids SET next = next + $2 WHERE mode = $1 RETURNING next", args![mode.name(), count])
             .await?
             .ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
         let next: i64 = row.get("next")?;
+        session.commit().await?;
         Ok(next - count..next)
     }
 

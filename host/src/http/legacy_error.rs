@@ -88,7 +88,10 @@ impl From<DocumentBodyError> for LegacyError {
 impl From<DbError> for LegacyError {
     fn from(error: DbError) -> Self {
         tracing::error!(%error, "the database failed a call");
-        if error.is_temporary() {
+        if let DbError::LeaseLost(job) = error {
+            // A database that crashed has forgotten the row of a bundle that it was never promised to keep.
+            Self::busy(format!("the gate lost track of job {job} while it was received; send the bundle again"))
+        } else if error.is_temporary() {
             Self::busy("the gate's database does not answer; try again later")
         } else {
             Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the gate's database failed; its log says how")
