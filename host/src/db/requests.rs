@@ -1,9 +1,9 @@
 //! The keys by which clients name their requests: the same key of the same user is the same job.
 
 use super::arg::{args, indexed};
-use super::jobs::{NewJob, insert_job};
+use super::jobs::{NewJob, insert_job, job_columns, read_job};
 use super::{Db, DbError, Durability, Result};
-use crate::model::{JobId, Timestamp};
+use crate::model::{Job, JobId, Timestamp};
 
 /// What became of a request that has a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +17,15 @@ pub enum Created {
 impl Db {
     /// The job that a key stands for; none where it is free. Free is also the key of a job whose bytes were lost on
     /// their way: it did nothing, and its client is right to try again.
-    pub async fn job_of_key(&self, user: &str, key: &str) -> Result<Option<JobId>> {
-        let row = self
-            .read()
-            .await?
-            .row(
-                "SELECT job_id FROM idempotency_keys WHERE user_name = $1 AND key = $2 AND NOT EXISTS
-                     (SELECT 1 FROM jobs WHERE id = job_id AND stage = 'done' AND received IS NULL)",
-                args![indexed(user), indexed(key)],
-            )
-            .await?;
-        row.map(|row| row.get("job_id").map(JobId::new)).transpose()
+    pub async fn job_of_key(&self, user: &str, key: &str) -> Result<Option<Job>> {
+        // In one statement, so that no job is answered that was lost a moment ago.
+        let sql = concat!(
+            "SELECT ",
+            job_columns!(),
+            " FROM jobs WHERE id = (SELECT job_id FROM idempotency_keys WHERE user_name = $1 AND key = $2)
+                 AND NOT (stage = 'done' AND received IS NULL)"
+        );
+        self.read().await?.row(sql, args![indexed(user), indexed(key)]).await?.as_ref().map(read_job).transpose()
     }
 
     /// Makes the record of a job under a key, unless the key stands for one already. Of two requests that come at the

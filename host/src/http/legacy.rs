@@ -15,7 +15,7 @@ use super::access::Who;
 use super::body::{DocumentBodyError, bounded, whole};
 use super::caller::Caller;
 use super::legacy_error::LegacyError;
-use super::openapi::Binary;
+use super::openapi::{Binary, NotTaken};
 use crate::ingest::{Sender, Taken};
 use crate::model::{Job, JobId, Stage, State, Task};
 
@@ -92,14 +92,7 @@ pub(super) async fn root() -> Response {
     request_body(content = inline(Binary), content_type = "application/octet-stream", description = "A tar of metadata.txt and data/"),
     responses(
         (status = 200, description = "The bundle is on disk and its job is recorded", body = JobState, example = json!(example_state())),
-        (status = 400, description = "A header is not what is asked for, or the body did not arrive whole"),
-        (status = 403, description = "The token has not the role uploader"),
-        (status = 408, description = "Nothing came for too long"),
-        (status = 409, description = "The request that came first with this Idempotency-Key is still being received"),
-        (status = 411, description = "Neither Content-Length nor chunked"),
-        (status = 413, description = "The body is too large"),
-        (status = 422, description = "The Idempotency-Key was one of another kind of job"),
-        (status = 507, description = "The gate has no room left"),
+        NotTaken,
     ),
 )]
 pub(super) async fn upload(
@@ -131,36 +124,6 @@ pub(super) async fn upload(
     Ok(Json(JobState::from(job)).into_response())
 }
 
-/// `POST /ingest`: the same, by another name.
-#[utoipa::path(
-    post,
-    path = "/ingest",
-    tag = "pacifica",
-    operation_id = "ingest",
-    summary = "Send a bundle",
-    params(("idempotency-key" = Option<String>, Header, description = "A name for this request, in quotes: the same name of the same user is the same job")),
-    request_body(content = inline(Binary), content_type = "application/octet-stream", description = "A tar of metadata.txt and data/"),
-    responses(
-        (status = 200, description = "The bundle is on disk and its job is recorded", body = JobState, example = json!(example_state())),
-        (status = 400, description = "A header is not what is asked for, or the body did not arrive whole"),
-        (status = 403, description = "The token has not the role uploader"),
-        (status = 408, description = "Nothing came for too long"),
-        (status = 409, description = "The request that came first with this Idempotency-Key is still being received"),
-        (status = 411, description = "Neither Content-Length nor chunked"),
-        (status = 413, description = "The body is too large"),
-        (status = 422, description = "The Idempotency-Key was one of another kind of job"),
-        (status = 507, description = "The gate has no room left"),
-    ),
-)]
-pub(super) async fn ingest(
-    site: axum::extract::State<Site>,
-    who: Who,
-    caller: Caller,
-    request: Request,
-) -> Result<Response, LegacyError> {
-    upload(site, who, caller, request).await
-}
-
 /// `POST /move`: the metadata document of files that lie on this side already.
 #[utoipa::path(
     post,
@@ -173,14 +136,7 @@ pub(super) async fn ingest(
     responses(
         (status = 200, description = "The move is recorded", body = JobState),
         (status = 415, description = "The body is not said to be JSON"),
-        (status = 400, description = "A header is not what is asked for, or the body did not arrive whole"),
-        (status = 403, description = "The token has not the role uploader"),
-        (status = 408, description = "Nothing came for too long"),
-        (status = 409, description = "The request that came first with this Idempotency-Key is still being received"),
-        (status = 411, description = "Neither Content-Length nor chunked"),
-        (status = 413, description = "The body is too large"),
-        (status = 422, description = "The Idempotency-Key was one of another kind of job"),
-        (status = 507, description = "The gate has no room left"),
+        NotTaken,
     ),
 )]
 pub(super) async fn relocate(

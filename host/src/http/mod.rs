@@ -84,8 +84,8 @@ routes! { LEGACY, legacy_routes:
     "/" => get(legacy::root);
     "/upload" => post(legacy::upload);
     "/upload/" => post(legacy::upload);
-    "/ingest" => post(legacy::ingest);
-    "/ingest/" => post(legacy::ingest);
+    "/ingest" => post(legacy::upload);
+    "/ingest/" => post(legacy::upload);
     "/move" => post(legacy::relocate);
     "/move/" => post(legacy::relocate);
     "/get_state" => get(legacy::get_state);

@@ -1,11 +1,13 @@
 //! The OpenAPI document: what each call takes and answers, written beside its handler and put together here.
 
 mod common;
+mod refusals;
 
 use axum::Json;
 use utoipa::{OpenApi, ToSchema};
 
 use self::common::Common;
+pub(super) use self::refusals::{NotTaken, PartNotTaken};
 use super::{api, legacy, legacy_error, metrics, problem, reader, ready};
 use crate::model::Change;
 
@@ -47,7 +49,7 @@ pub(super) struct LiveEvent {
         api::plugins::list, api::plugins::add, api::plugins::show, api::plugins::remove, api::plugins::wasm,
         api::tables::list, api::tables::show, api::tables::put, api::tables::remove, api::tables::csv,
         api::tokens::list, api::tokens::create, api::tokens::revoke,
-        legacy::root, legacy::upload, legacy::ingest, legacy::relocate, legacy::get_state,
+        legacy::root, legacy::upload, legacy::relocate, legacy::get_state,
         ready::healthy, ready::ready, metrics::show, show, reader::page, reader::style,
     ),
     components(schemas(problem::Problem, legacy_error::Wire, Change)),

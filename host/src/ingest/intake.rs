@@ -11,7 +11,7 @@ use super::Wake;
 use super::held::{Held, Hold};
 use crate::db::{Created, Db, DbError, IdMode, NewJob};
 use crate::measures;
-use crate::model::{Job, JobId, JobKind, Stage, Timestamp};
+use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::seams::SeamError;
 use crate::seams::ids::Ids;
 use crate::spool::{BodyError, ReceiveError, Spool, body_channel};
@@ -170,10 +170,11 @@ impl Intake {
             if let Some(key) = sender.key
                 && let Some(before) = self.db.job_of_key(sender.user, key).await?
             {
-                match self.before(before, kind, sender.user, key).await? {
-                    Some(job) => return Ok(Begun::Before(job)),
-                    None => continue,
-                }
+                return if before.kind == kind {
+                    Ok(Begun::Before(before))
+                } else {
+                    Err(IntakeError::OtherKind(before.kind, before.id))
+                };
             }
             let id = self.ids.job().await.map_err(IntakeError::Ids)?;
             let now = Timestamp::now();
@@ -194,25 +195,11 @@ impl Intake {
                 }
                 return Ok(Begun::Now(id, hold));
             };
-            match self.db.create_job_once(job, key).await? {
-                Created::Now => return Ok(Begun::Now(id, hold)),
-                Created::Before(before) => {
-                    if let Some(job) = self.before(before, kind, sender.user, key).await? {
-                        return Ok(Begun::Before(job));
-                    }
-                }
+            // Another request with the key was quicker: its job is the answer, unless it has been lost since.
+            if self.db.create_job_once(job, key).await? == Created::Now {
+                return Ok(Begun::Now(id, hold));
             }
         }
-    }
-
-    /// The job of an earlier request; none where it was lost on its way while we looked, so that its key is free.
-    async fn before(&self, id: JobId, kind: JobKind, user: &str, key: &str) -> Result<Option<Job>, IntakeError> {
-        let Some(job) = self.db.get_job(id).await? else { return Ok(None) };
-        if job.kind != kind {
-            return Err(IntakeError::OtherKind(job.kind, id));
-        }
-        let known = job.stage != Stage::Done || self.db.job_of_key(user, key).await? == Some(id);
-        Ok(known.then_some(job))
     }
 
     /// Commits what was received, or ends the job as an interrupted upload.

@@ -26,5 +26,6 @@ mod stores;
 mod swap;
 mod test_data;
 mod tls;
+mod tools;
 mod uploader;
 mod wait;

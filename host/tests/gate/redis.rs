@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::wait::until_blocking;
+use crate::wait::{listens, until_blocking};
 
 /// A running server.
 pub(crate) struct Redis {
@@ -80,17 +80,9 @@ impl Redis {
                 eprintln!("\n**** SKIPPED: redis-server cannot be started; install it to run this test ****\n");
                 return None;
             };
-            let listens = until_blocking(Duration::from_secs(30), || {
-                if matches!(child.try_wait(), Ok(Some(_))) {
-                    return Some(false);
-                }
-                TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true)
-            });
-            if listens == Some(true) {
+            if listens(&mut child, port) {
                 return Some(Self { child, port, folder });
             }
-            let _ = child.kill();
-            let _ = child.wait();
         }
         panic!("redis-server does not start with TLS, ten times over");
     }

@@ -1,6 +1,8 @@
 //! Waiting for events: everything is polled, up to a deadline, and nothing sleeps for a time that was guessed.
 
 use std::future::Future;
+use std::net::TcpStream;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// How long an event may take on a busy machine before the test fails.
@@ -36,6 +38,19 @@ pub(crate) async fn until_or_not(deadline: Duration, mut is: impl FnMut() -> boo
         tokio::time::sleep(POLL).await;
     }
     true
+}
+
+/// Whether a server takes connections on a port of this machine. One that does not, or ends instead, is gone afterwards.
+pub(crate) fn listens(server: &mut Child, port: u16) -> bool {
+    let listens = until_blocking(PATIENCE, || match server.try_wait() {
+        Ok(Some(_)) => Some(false),
+        _ => TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true),
+    });
+    if listens != Some(true) {
+        let _ = server.kill();
+        let _ = server.wait();
+    }
+    listens == Some(true)
 }
 
 /// The first answer; none where the deadline is first. Without a runtime.

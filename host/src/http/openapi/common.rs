@@ -45,6 +45,13 @@ impl Modify for Common {
         if let Some(components) = &mut document.components {
             components.add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
         }
+        if let Some(mut item) = document.paths.paths.get("/upload").cloned() {
+            if let Some(operation) = &mut item.post {
+                operation.operation_id = Some("ingest".to_owned());
+                operation.description = Some("`POST /ingest`: the same, by another name.".to_owned());
+            }
+            document.paths.paths.insert("/ingest".to_owned(), item);
+        }
         for (path, item) in &mut document.paths.paths {
             let words = if path.starts_with("/api") { Words::Problem } else { Words::Legacy };
             // Who calls is found out before any handler; what the database does to this one is told as the API does.

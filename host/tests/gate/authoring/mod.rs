@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
+use crate::tools;
+
 /// How a command of the program ended, and what it said.
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -82,9 +84,7 @@ fn has_tools(lang: &str) -> bool {
         "javascript" => "componentize-js-0.22.0/node_modules/.bin/componentize-js",
         _ => return true,
     };
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let found = cache.is_some_and(|cache| cache.join("sluice/guest-tools").join(tool).is_file());
+    let found = tools::cache().is_some_and(|cache| cache.join("guest-tools").join(tool).is_file());
     if !found {
         eprintln!("**** SKIPPED: there is no {tool}; run scripts/guest-tools ****");
     }

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::site::Site;
+use crate::tools;
 
 /// How a command of the program ended, and what it said.
 struct Said {
@@ -32,9 +33,7 @@ async fn run(site: &Site, program: &str, args: &[&str], env: &[(String, String)]
 
 /// A program of the set that `scripts/pacifica-tools` makes; none where it is not there, and then says so.
 fn tool(name: &str) -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    let tool = cache.join("sluice/pacifica-tools/bin").join(name);
+    let tool = tools::cache()?.join("pacifica-tools/bin").join(name);
     if tool.is_file() {
         return Some(tool);
     }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::tool;
 use crate::redis::free_port;
-use crate::wait::{PATIENCE, until_blocking};
+use crate::wait::listens;
 
 /// What CherryPy is to know. Its dispatcher by methods is what Pacifica's own installation sets too.
 const CHERRYPY: &str = "[global]\nlog.screen: False\nengine.autoreload.on: False\nserver.max_request_body_size: 0\n\
@@ -83,21 +83,14 @@ impl Server {
     pub(super) fn start(folder: TempDir, command: impl Fn(&Path, &str) -> Command) -> Self {
         std::fs::write(folder.path().join("cherrypy.ini"), CHERRYPY).expect("a file");
         for _ in 0..5 {
-            let port = free_port().to_string();
+            let port = free_port();
             let log = std::fs::File::create(folder.path().join("log")).expect("a log");
-            let mut command = command(folder.path(), &port);
+            let mut command = command(folder.path(), &port.to_string());
             command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
             let mut child = command.spawn().expect("a server");
-            let address = format!("127.0.0.1:{port}");
-            let answers = until_blocking(PATIENCE, || match child.try_wait() {
-                Ok(Some(_)) => Some(false),
-                _ => std::net::TcpStream::connect(&address).is_ok().then_some(true),
-            });
-            if answers == Some(true) {
-                return Self { child, url: format!("http://{address}"), folder };
+            if listens(&mut child, port) {
+                return Self { child, url: format!("http://127.0.0.1:{port}"), folder };
             }
-            let _ = child.kill();
-            let _ = child.wait();
         }
         let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
         panic!("the server does not start: {log}");

@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use crate::bundle::Generated;
 use crate::site::Site;
+use crate::tools;
 
 /// Several pieces of what the clients send at a time.
 const BUNDLE: Generated = Generated { files: 3, size: 300_000, seed: 8 };
@@ -40,9 +41,7 @@ async fn tus_js_client_sends_two_halves_at_the_same_time() {
 
 /// Where `scripts/tus-clients` has put them; none where it could not.
 fn clients() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    let there = std::fs::read_dir(cache.join("sluice")).ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    let there = std::fs::read_dir(tools::cache()?).ok()?.filter_map(Result::ok).map(|entry| entry.path());
     let is_ours =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tus-clients-"));
     let found = there.filter(is_ours).find(|path| path.join("ready").exists());

@@ -16,7 +16,7 @@ use self::headers::{Concat, Wanted};
 use super::super::Site;
 use super::super::body::bounded;
 use super::super::caller::Caller;
-use super::super::openapi::Binary;
+use super::super::openapi::{Binary, PartNotTaken};
 use super::super::path::Named;
 use super::super::problem::Problem;
 use crate::ingest::{Part, UploadError, UploadState};
@@ -71,18 +71,7 @@ pub(in crate::http) async fn options_of_one(site: State<Site>) -> Response {
     responses(
         (status = 201, description = "The upload; `location` is relative to this address", headers(("location" = String), ("tus-resumable" = String), ("upload-offset" = u64), ("upload-length" = u64))),
         (status = 403, description = "The parts cannot be put together, or the token has not the role uploader"),
-        (status = 400, description = "A header is not what is asked for, or the part did not arrive whole"),
-        (status = 404, description = "There is no such upload of this user"),
-        (status = 408, description = "Nothing came for too long"),
-        (status = 409, description = "The part does not begin where the upload ends"),
-        (status = 410, description = "The upload has expired"),
-        (status = 412, description = "Another version of tus is spoken here"),
-        (status = 413, description = "It is too large"),
-        (status = 415, description = "A part is application/offset+octet-stream"),
-        (status = 422, description = "The bundle cannot be received"),
-        (status = 423, description = "Another request writes to it"),
-        (status = 460, description = "The part is not what its checksum says"),
-        (status = 507, description = "The gate has no room left"),
+        PartNotTaken,
     ),
 )]
 pub(in crate::http) async fn create(State(site): State<Site>, Caller(user): Caller, request: Request) -> Response {
@@ -179,18 +168,7 @@ pub(in crate::http) async fn show(
     responses(
         (status = 204, description = "The part is on disk", headers(("tus-resumable" = String), ("upload-offset" = u64), ("upload-length" = u64), ("upload-expires" = Option<String>), ("sluice-job" = Option<JobId>, description = "The job that a whole upload has become"))),
         (status = 403, description = "A final upload takes no parts, or the token has not the role uploader"),
-        (status = 400, description = "A header is not what is asked for, or the part did not arrive whole"),
-        (status = 404, description = "There is no such upload of this user"),
-        (status = 408, description = "Nothing came for too long"),
-        (status = 409, description = "The part does not begin where the upload ends"),
-        (status = 410, description = "The upload has expired"),
-        (status = 412, description = "Another version of tus is spoken here"),
-        (status = 413, description = "It is too large"),
-        (status = 415, description = "A part is application/offset+octet-stream"),
-        (status = 422, description = "The bundle cannot be received"),
-        (status = 423, description = "Another request writes to it"),
-        (status = 460, description = "The part is not what its checksum says"),
-        (status = 507, description = "The gate has no room left"),
+        PartNotTaken,
     ),
 )]
 pub(in crate::http) async fn patch(
@@ -258,18 +236,7 @@ pub(in crate::http) async fn delete(
         (status = 204, description = "As PATCH or DELETE"),
         (status = 403, description = "A final upload takes no parts, or the token has not the role uploader"),
         (status = 405, description = "The header names no such method"),
-        (status = 400, description = "A header is not what is asked for, or the part did not arrive whole"),
-        (status = 404, description = "There is no such upload of this user"),
-        (status = 408, description = "Nothing came for too long"),
-        (status = 409, description = "The part does not begin where the upload ends"),
-        (status = 410, description = "The upload has expired"),
-        (status = 412, description = "Another version of tus is spoken here"),
-        (status = 413, description = "It is too large"),
-        (status = 415, description = "A part is application/offset+octet-stream"),
-        (status = 422, description = "The bundle cannot be received"),
-        (status = 423, description = "Another request writes to it"),
-        (status = 460, description = "The part is not what its checksum says"),
-        (status = 507, description = "The gate has no room left"),
+        PartNotTaken,
     ),
 )]
 pub(in crate::http) async fn overridden(

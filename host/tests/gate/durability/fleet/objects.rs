@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use crate::bundle::tree;
 use crate::redis::free_port;
-use crate::wait::{PATIENCE, until_blocking};
+use crate::tools;
+use crate::wait::{PATIENCE, listens, until_blocking};
 
 const BUCKET: &str = "archive";
 const PREFIX: &str = "site";
@@ -26,9 +27,7 @@ pub(super) struct Objects {
 impl Objects {
     /// Starts one with a bucket; none where it cannot be had, and then says so.
     pub(super) fn start() -> Option<Self> {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-        let program = cache.join(format!("sluice/s3s-fs-{VERSION}/bin/s3s-fs"));
+        let program = tools::cache()?.join(format!("s3s-fs-{VERSION}/bin/s3s-fs"));
         if !program.is_file() {
             eprintln!("\n**** SKIPPED: s3s-fs is not here; run scripts/object-store to set it up ****\n");
             return None;
@@ -109,14 +108,5 @@ fn serve(program: &PathBuf, folder: &TempDir, port: u16) -> Option<Child> {
         .stderr(Stdio::null())
         .spawn()
         .expect("s3s-fs starts");
-    let answers = until_blocking(PATIENCE, || match child.try_wait() {
-        Ok(Some(_)) => Some(false),
-        _ => std::net::TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true),
-    });
-    if answers == Some(true) {
-        return Some(child);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    None
+    listens(&mut child, port).then_some(child)
 }
