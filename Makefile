@@ -21,7 +21,8 @@ run: build ## Build and serve; also LISTEN=127.0.0.1:9000 DATA=/tmp/x ARGS='...'
 	@printf '%s\n' '' 'Once it listens, try in another terminal, from this folder:' '' \
 	    "  tar -C test_data/metadata-last -c data metadata.txt | curl --data-binary @- http://$(LISTEN)/upload" \
 	    "  curl 'http://$(LISTEN)/get_state?job_id=1'         # with the job_id of the answer" \
-	    "  curl http://$(LISTEN)/api/jobs/1/report            # what every rule said" ''
+	    "  curl http://$(LISTEN)/api/jobs/1/report            # what every rule said" '' \
+	    "and in a browser the console, http://$(LISTEN)/ui; the token in $(DATA)/admin-token signs in." ''
 	@exec target/release/sluice serve --listen $(LISTEN) --data $(DATA) $(ARGS)
 
 plugins: ## Build the plugins into target/plugins; PROFILE=dev takes the quickly built program
