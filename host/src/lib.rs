@@ -30,6 +30,7 @@
 //! | [`measures`] | what is counted, for Prometheus |
 //! | [`traces`] | spans for an OpenTelemetry collector |
 //! | [`config`] | settings from flags, environment and file |
+//! | [`disk`] | flushes to the disk, shared by those who wait for them |
 //! | [`model`] | the words: jobs, tasks, documents, digests, reports |
 
 pub mod access;
@@ -38,6 +39,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod db;
+pub mod disk;
 pub mod http;
 pub mod ingest;
 pub mod measures;

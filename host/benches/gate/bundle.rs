@@ -18,6 +18,33 @@ pub(crate) fn bundle(files: usize, size: usize, seed: u64) -> Bytes {
     tar.into_inner().expect("a tar in memory").into()
 }
 
+/// The metadata of so many files, each of which has a key of its own.
+pub(crate) fn keyed(files: usize) -> String {
+    let mut rows = transaction();
+    for number in 0..files {
+        let mut file = row(&format!("{number:06}.dat"), b"");
+        file["_id"] = json!(number);
+        rows.push(file);
+        rows.push(
+            json!({"destinationTable": "FileKeyValue", "_id": number, "key": "sample", "value": format!("s{number}")}),
+        );
+    }
+    Value::from(rows).to_string()
+}
+
+/// A bundle of one small file whose metadata has so many rows.
+pub(crate) fn wide(rows: usize, seed: u64) -> Bytes {
+    let contents = noise(1_024, seed);
+    let mut all = transaction();
+    all.push(row("one.dat", &contents));
+    let key = |number: usize| json!({"destinationTable": "TransactionKeyValue", "key": format!("key-{number}"), "value": "1"});
+    all.extend((all.len()..rows).map(key));
+    let mut tar = tar::Builder::new(Vec::new());
+    append(&mut tar, "data/run/one.dat", &contents);
+    append(&mut tar, "metadata.txt", Value::from(all).to_string().as_bytes());
+    tar.into_inner().expect("a tar in memory").into()
+}
+
 /// The document of a move of files that lie in this folder, which are made.
 pub(crate) fn relocation(folder: &std::path::Path, files: usize, seed: u64) -> std::io::Result<String> {
     std::fs::create_dir_all(folder)?;

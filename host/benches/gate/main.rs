@@ -2,14 +2,26 @@
 //!
 //! Starts the optimised program, gives it the work that sites give it, and writes a table of medians to `bench/results/`,
 //! beside the last one. Next to a figure stands its limit, taken in the same run: a bare sync loop for commits, a plain
-//! copy and a plain hash for bytes. These machines are noisy: compare ratios, and medians of one run.
+//! copy, a plain hash and nginx for bytes, the same rule in native code for calls. These machines are noisy: compare ratios, and medians of one run.
 //!
 //! `make bench ONLY=small` runs the workloads whose names begin so.
 
 mod bundle;
+mod limits;
 mod machine;
+mod nginx;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/gate/postgres.rs"]
+mod postgres;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/gate/redis.rs"]
+mod redis;
 mod results;
+mod rules;
 mod server;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/gate/wait.rs"]
+mod wait;
 mod workloads;
 
 use std::process::ExitCode;

@@ -11,14 +11,40 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// How often a job is asked after.
+use crate::postgres::Database;
+use crate::redis::Redis;
+use crate::rules::policy;
+
+/// How often a client asks after its job.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// What a gate is started with.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Setup {
+    /// So many rules judge every upload; none is the policy that a new gate has.
+    pub(crate) rules: usize,
+    /// PostgreSQL and Redis instead of SQLite.
+    pub(crate) services: bool,
+    /// How often each client asks after its job; none is the usual.
+    pub(crate) look: Option<Duration>,
+}
 
 pub(crate) struct Server {
     child: Child,
     pub(crate) base: String,
     pub(crate) http: reqwest::Client,
     data: PathBuf,
+    look: Duration,
+    // Dropped last: the program must be gone before what it uses.
+    _folder: Option<TempDir>,
+    _services: Option<(Database, Redis)>,
+}
+
+/// A job that has ended well: its id, and the seconds until it was acknowledged, and done.
+pub(crate) struct Ended {
+    pub(crate) id: u64,
+    pub(crate) acknowledged: f64,
+    pub(crate) done: f64,
 }
 
 /// The program, as `make build` has built it.
@@ -33,10 +59,37 @@ pub(crate) fn scratch() -> anyhow::Result<TempDir> {
 }
 
 impl Server {
-    pub(crate) async fn start(data: &Path) -> anyhow::Result<Self> {
+    /// Starts one in a folder of its own.
+    pub(crate) async fn start(setup: Setup) -> anyhow::Result<Self> {
+        let folder = scratch()?;
+        let mut options = Vec::new();
+        if setup.rules > 0 {
+            let file = folder.path().join("policy.json");
+            std::fs::write(&file, policy(setup.rules))?;
+            options.extend(["--policy".to_owned(), file.display().to_string()]);
+        }
+        let services = if setup.services {
+            let servers = "PostgreSQL and redis-server are needed for this figure";
+            let database = Database::create().await.context(servers)?;
+            let redis = Redis::start().context(servers)?;
+            options.extend(["--database".to_owned(), database.url().to_owned(), "--queue".to_owned(), redis.url()]);
+            Some((database, redis))
+        } else {
+            None
+        };
+        let mut server = Self::start_in(folder.path(), &options).await?;
+        server.look = setup.look.unwrap_or(LOOK);
+        server._folder = Some(folder);
+        server._services = services;
+        Ok(server)
+    }
+
+    /// Starts one with the data of this folder.
+    pub(crate) async fn start_in(data: &Path, options: &[String]) -> anyhow::Result<Self> {
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
             .arg(data)
+            .args(options)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -45,36 +98,62 @@ impl Server {
         let line = lines.next_line().await?.context("the program ended; look above for why")?;
         let base = line.rsplit(' ').next().unwrap_or_default().to_owned();
         let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { child, base, http, data: data.to_owned() })
+        Ok(Self { child, base, http, data: data.to_owned(), look: LOOK, _folder: None, _services: None })
     }
 
     pub(crate) fn incoming(&self) -> PathBuf {
         self.data.join("incoming")
     }
 
-    /// Seconds until a bundle was acknowledged, and until its job was done.
-    pub(crate) async fn upload(&self, bundle: Bytes) -> anyhow::Result<(f64, f64)> {
+    /// Sends a bundle and waits for the end of its job.
+    pub(crate) async fn upload(&self, bundle: Bytes) -> anyhow::Result<Ended> {
         self.job("/upload", "application/octet-stream", bundle).await
     }
 
-    pub(crate) async fn relocate(&self, document: String) -> anyhow::Result<(f64, f64)> {
+    /// Has files moved and waits for the end of the job.
+    pub(crate) async fn relocate(&self, document: String) -> anyhow::Result<Ended> {
         self.job("/move", "application/json", document.into()).await
     }
 
-    async fn job(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<(f64, f64)> {
+    async fn job(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<Ended> {
         let began = Instant::now();
         let request = self.http.post(format!("{}{path}", self.base)).header("content-type", kind).body(body);
         let state: Value = request.send().await?.error_for_status()?.json().await?;
         let acknowledged = began.elapsed().as_secs_f64();
-        let url = format!("{}/get_state?job_id={}", self.base, state["job_id"]);
+        let id = state["job_id"].as_u64().context("a job's id")?;
+        let url = format!("{}/get_state?job_id={id}", self.base);
         loop {
             let state: Value = self.http.get(&url).send().await?.error_for_status()?.json().await?;
             if state["complete"] == true {
                 ensure!(state["state"] == "OK", "a job failed: {state}");
-                return Ok((acknowledged, began.elapsed().as_secs_f64()));
+                return Ok(Ended { id, acknowledged, done: began.elapsed().as_secs_f64() });
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(self.look).await;
         }
+    }
+
+    /// The seconds that a task of a job took.
+    pub(crate) async fn task(&self, job: u64, task: &str) -> anyhow::Result<f64> {
+        let url = format!("{}/api/jobs/{job}", self.base);
+        let shown: Value = self.http.get(&url).send().await?.error_for_status()?.json().await?;
+        let steps = shown["steps"].as_array().context("a job has steps")?;
+        let step = steps.iter().find(|step| step["task"] == task).with_context(|| format!("{task} in {shown}"))?;
+        let moment = |name: &str| {
+            let text = step[name].as_str().with_context(|| format!("{name} of {task} in {shown}"))?;
+            Ok::<_, anyhow::Error>(text.parse::<jiff::Timestamp>()?.as_microsecond())
+        };
+        Ok((moment("ended")? - moment("started")?) as f64 / 1e6)
+    }
+
+    /// Removes what the archive holds: nothing is read of it again.
+    pub(crate) fn empty_archive(&self) -> anyhow::Result<()> {
+        for entry in std::fs::read_dir(self.data.join("archive"))? {
+            let path = entry?.path();
+            if !path.ends_with(".incoming") {
+                std::fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// A line of `/proc/PID/status`, in MiB.

@@ -9,7 +9,6 @@
 mod body;
 mod manifest;
 mod members;
-mod sync;
 mod uploads;
 
 use std::fs;
@@ -19,9 +18,9 @@ use std::path::{Path, PathBuf};
 pub use body::{BodyError, BodyReader, body_channel};
 pub use manifest::{Fault, Ignored, Manifest, Member};
 pub use members::MemberLimits;
-pub use sync::sync_all;
 pub use uploads::{AppendError, LockError, Locked, Purpose, UploadId, UploadRecord, UploadStore};
 
+use crate::disk::{self, Disk};
 use crate::model::JobId;
 
 const METADATA: &str = "metadata.txt";
@@ -32,6 +31,7 @@ const MANIFEST: &str = "manifest.json";
 pub struct Spool {
     folder: PathBuf,
     limits: MemberLimits,
+    disk: Disk,
 }
 
 /// Why a bundle could not be received. What is wrong with the bundle itself is no reason: that is the manifest's to
@@ -68,7 +68,8 @@ impl Spool {
     /// The spool in this folder, which is made where it is not there.
     pub fn open(folder: &Path, limits: MemberLimits) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), limits })
+        let disk = Disk::of(fs::File::open(folder)?)?;
+        Ok(Self { folder: folder.to_owned(), limits, disk })
     }
 
     /// The folder of all jobs.
@@ -106,8 +107,11 @@ impl Spool {
         let kept = fs::create_dir(&folder).and_then(|()| {
             let manifest = fill(&folder)?;
             fs::write(folder.join(MANIFEST), serde_json::to_vec(&manifest)?)?;
-            sync::sync_folder(&folder, manifest.members.len() + 2)?;
-            sync::sync_all(&self.folder)?;
+            // The members, metadata.txt and the manifest, the folder and the one above.
+            self.disk.sync(manifest.members.len() + 4, || {
+                disk::sync_with_contents(&folder)?;
+                disk::sync_all(&self.folder)
+            })?;
             Ok(manifest)
         });
         kept.map_err(|error| {

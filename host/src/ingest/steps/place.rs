@@ -15,7 +15,7 @@ use crate::seams::archive::{Incoming, Location, Origin, Put};
 use crate::spool::Spool;
 
 /// Files that are put at once. Between two of these the percentage moves.
-const BATCH: usize = 256;
+const BATCH: usize = 1_024;
 
 /// A file that has been checked against its row.
 pub(super) struct Checked {

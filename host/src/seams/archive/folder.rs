@@ -20,11 +20,10 @@ use tokio::io::AsyncReadExt as _;
 
 use super::incoming::Incoming;
 use super::{Archive, Contents, Location, Put, SeamError, Taken, missing};
+use crate::disk::Disk;
 
 /// Where files from other file systems are written before they are renamed into their places.
 pub(crate) const ASIDE: &str = ".incoming";
-/// From so many files on, one flush of the file system is quicker than a flush of each.
-const MANY: usize = 8;
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -54,22 +53,16 @@ impl FolderArchive {
     }
 
     fn put_all(&self, files: &[Put]) -> Result<(), SeamError> {
-        let fresh = files.iter().filter(|file| !file.incoming.synced).count();
-        let mut folders = BTreeSet::new();
+        let (mut folders, mut fresh) = (BTreeSet::new(), Vec::new());
         let mut copied = Vec::new();
         for file in files {
             let folder = self.folder(&file.location).map_err(|error| self.failed(&file.location, &error))?;
-            let unsynced = self.put_one(&folder, file, fresh <= MANY).map_err(|error| self.failed_put(file, &error))?;
-            copied.extend(unsynced);
+            copied.extend(self.put_one(&folder, file).map_err(|error| self.failed_put(file, &error))?);
             folders.extend(ancestors(&file.location));
+            // Nobody has said yet that what it holds is on the disk.
+            fresh.extend((!file.incoming.synced).then(|| file.location.as_str()));
         }
-        let many = folders.len() > MANY || fresh > MANY;
-        let synced = if many {
-            // The handle of the folder itself is good for looking things up only.
-            self.root.open(".").and_then(|root| Ok(rustix::fs::syncfs(root)?))
-        } else {
-            folders.iter().try_for_each(|folder| self.root.open(folder)?.sync_all())
-        };
+        let synced = self.sync(&folders, &fresh);
         synced.map_err(|error| SeamError::Unavailable(format!("the archive cannot be synced: {error}")))?;
         // Only now are the copies safe, and their originals may go.
         for source in copied {
@@ -85,8 +78,24 @@ impl FolderArchive {
         Ok(())
     }
 
+    /// Syncs these folders, and these files in them. Other volumes may be mounted below the archive's folder.
+    fn sync(&self, folders: &BTreeSet<String>, files: &[&str]) -> io::Result<()> {
+        let mut disks = Vec::new();
+        for folder in folders {
+            let disk = Disk::of(self.root.open(folder)?.into_std())?;
+            if !disks.contains(&disk) {
+                disks.push(disk);
+            }
+        }
+        let all = || files.iter().copied().chain(folders.iter().map(String::as_str));
+        for disk in disks {
+            disk.sync(folders.len() + files.len(), || all().try_for_each(|path| self.root.open(path)?.sync_all()))?;
+        }
+        Ok(())
+    }
+
     /// Puts one file in its place. The answer is the original that is still to be removed, where it had to be copied.
-    fn put_one<'a>(&self, folder: &Dir, file: &'a Put, sync: bool) -> io::Result<Option<&'a Incoming>> {
+    fn put_one<'a>(&self, folder: &Dir, file: &'a Put) -> io::Result<Option<&'a Incoming>> {
         let (_, name) = file.location.split();
         let incoming = &*file.incoming;
         // A file that is gone from where it was has been taken in already, by a run that was cut off.
@@ -96,12 +105,6 @@ impl FolderArchive {
         };
         if incoming.identity.is_none() {
             return taken_in();
-        }
-        if !incoming.synced && sync {
-            match incoming.folder.open(&incoming.name) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return taken_in(),
-                file => file?.sync_all()?,
-            }
         }
         match rustix::fs::renameat_with(&incoming.folder, &incoming.name, folder, name, RenameFlags::NOREPLACE) {
             Ok(()) => {

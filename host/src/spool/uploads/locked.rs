@@ -5,8 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use super::UNVERIFIED;
+use crate::disk::sync_all;
 use crate::model::Digest;
-use crate::spool::sync::sync_all;
 
 /// Read and written at once.
 const BUFFER: usize = 256 << 10;

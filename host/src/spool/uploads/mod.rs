@@ -19,7 +19,7 @@ pub use locked::{AppendError, Locked};
 pub use record::{Purpose, UploadId, UploadRecord};
 use rustix::fs::{FlockOperation, flock};
 
-use super::sync::sync_all;
+use crate::disk::sync_all;
 use crate::model::JobId;
 
 const FOLDER: &str = "uploads";
