@@ -7,6 +7,7 @@
 //! `make bench ONLY=small` runs the workloads whose names begin so.
 
 mod bundle;
+mod load;
 mod machine;
 mod results;
 mod server;

@@ -41,7 +41,7 @@ pub(crate) async fn run(only: &str, results: &mut Results) -> anyhow::Result<()>
     if wanted("large") {
         large(results).await?;
     }
-    Ok(())
+    crate::load::run(only, results).await
 }
 
 /// What the disk and the processor give without any gate.
