@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use sqlx::{Connection as _, Executor as _};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
@@ -58,7 +58,7 @@ async fn slow(results: &mut Results) -> anyhow::Result<()> {
         let before = watch(&server, &bundles).await?;
         let others = Slow::begin(&server.base).await?;
         let with = watch(&server, &bundles).await?;
-        others.end().await?;
+        others.end(&server).await?;
         let after = watch(&server, &bundles).await?;
         ratios.push(with / ((before + after) / 2.0));
         alone.extend([before, after]);
@@ -94,9 +94,9 @@ async fn watch(server: &Arc<Server>, bundles: &Arc<Vec<Bytes>>) -> anyhow::Resul
     Ok(bytes as f64 / MIB as f64 / began.elapsed().as_secs_f64())
 }
 
-/// Clients that send a KiB a second, until they are told to stop.
+/// Clients that send a KiB a second, until they are told to send the rest.
 struct Slow {
-    clients: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
+    clients: Vec<tokio::task::JoinHandle<anyhow::Result<()>>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -104,7 +104,8 @@ impl Slow {
     async fn begin(base: &str) -> anyhow::Result<Self> {
         let address = base.strip_prefix("http://").context("an address")?.to_owned();
         let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let body = Arc::new(bundle(1, MIB, 7));
+        // Good for more than a minute.
+        let body = Arc::new(bundle(1, 72 << 10, 7));
         let client = |number: usize| {
             let (address, stop, begun, body) = (address.clone(), stop.clone(), begun.clone(), body.clone());
             tokio::spawn(async move {
@@ -115,13 +116,15 @@ impl Slow {
                 socket.write_all(head.as_bytes()).await?;
                 let mut beats = tokio::time::interval(Duration::from_secs(1));
                 for piece in body.chunks(1024) {
-                    beats.tick().await;
-                    if stop.load(Ordering::Relaxed) {
-                        break;
+                    if !stop.load(Ordering::Relaxed) {
+                        beats.tick().await;
                     }
                     socket.write_all(piece).await?;
                     begun.fetch_add(1, Ordering::Relaxed);
                 }
+                let mut answer = vec![0; 4096];
+                let count = socket.read(&mut answer).await?;
+                ensure!(answer[..count].starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer[..count]));
                 Ok(())
             })
         };
@@ -133,12 +136,22 @@ impl Slow {
         Ok(Self { clients, stop })
     }
 
-    /// Ends them, none of which may have been cut off before.
-    async fn end(self) -> anyhow::Result<()> {
+    /// Has all of them end, well, and their jobs worked off.
+    async fn end(self, server: &Server) -> anyhow::Result<()> {
         ensure!(self.clients.iter().all(|client| !client.is_finished()), "a slow upload was cut off");
         self.stop.store(true, Ordering::Relaxed);
         for client in self.clients {
-            client.await?.context("a slow upload was cut off")?;
+            client.await??;
+        }
+        for stage in ["waiting", "running"] {
+            loop {
+                let url = format!("{}/api/jobs?limit=1&stage={stage}", server.base);
+                let page: Value = server.http.get(url).send().await?.error_for_status()?.json().await?;
+                if page["jobs"].as_array().is_some_and(Vec::is_empty) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
         Ok(())
     }
