@@ -48,7 +48,7 @@ struct WakeUp {
 
 #[derive(Clone)]
 enum Storage {
-    Sqlite(SqliteStorage<WakeUp>, SqlitePool),
+    Sqlite(Box<SqliteStorage<WakeUp>>, SqlitePool),
     Redis(Box<RedisStorage<WakeUp>>),
 }
 
@@ -124,7 +124,7 @@ impl Queue {
             *self.look.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
             // What was pushed while there was no worker to tell is found by looking.
             let ended = match self.storage.clone() {
-                Storage::Sqlite(storage, _) => run_worker!(storage, concurrency, handle, looks, stop),
+                Storage::Sqlite(storage, _) => run_worker!(*storage, concurrency, handle, looks, stop),
                 Storage::Redis(storage) => run_worker!(*storage, concurrency, handle, looks, stop),
             };
             if !stop.is_cancelled() {
@@ -190,7 +190,7 @@ async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
         .batch_size(1)
         .heartbeat_interval(HEARTBEAT)
         .missed_heartbeats(MISSED);
-    Ok(Storage::Sqlite(SqliteStorage::new(&pool).with_config(config), pool))
+    Ok(Storage::Sqlite(Box::new(SqliteStorage::new(&pool).with_config(config)), pool))
 }
 
 /// The wake-ups that have been answered for so many seconds, a few at a time.

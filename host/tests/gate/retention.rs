@@ -38,6 +38,8 @@ async fn a_report_has_its_time_and_its_job_stays(stores: Stores) {
         // The job answers as before, with the revision that judged it.
         assert!(site.state(job).await.complete);
         assert_eq!(site.job(job).await["revision"], 1);
+        let page = site.get(&format!("/ui/jobs/{job}")).await.text();
+        assert!(page.contains("was kept for its time, and is gone"), "{page}");
         let again = site.api(Method::POST, &format!("/api/jobs/{job}/revalidate"), None).await;
         assert!(again.text().contains("its report was kept for its time"), "{}", again.text());
     }
