@@ -6,6 +6,7 @@
 //!
 //! `make bench ONLY=small` runs the workloads whose names begin so.
 
+mod backlog;
 mod bundle;
 mod load;
 mod machine;
