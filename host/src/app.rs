@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::access;
 use crate::config::{DatabaseUrl, QueueUrl, SandboxSettings, Settings};
 use crate::db::Db;
+use crate::handles;
 use crate::http::{self, Live, Site};
-use crate::ingest::{Held, Intake, Pipeline, Replay, Sources, Sweeper, Uploads};
+use crate::ingest::{Held, Intake, Pipeline, Replay, Retention, Sources, Sweeper, Uploads};
 use crate::measures::{self, Measures};
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::outbox::{self, Deliverer};
@@ -39,6 +40,7 @@ pub struct Roles {
 pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
     // First of all, so that a process told to stop while it starts stops in order as well.
     let stop = stop_signal()?;
+    handles::take_all(if roles.http { settings.http.max_uploads } else { 0 });
     let parts = Parts::open(&settings, roles).await?;
     // Set when the time for a graceful stop is over: what is still in hand then is handed back.
     let cut = CancellationToken::new();
@@ -66,10 +68,12 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
             uploads: parts.uploads.clone(),
             expire_uploads: settings.uploads.expire,
             keep_failed: settings.spool.keep_failed,
-            keep_events: settings.events.as_ref().map(|events| events.keep),
         };
         let sweeping = stop.clone();
         tasks.spawn(async move { sweeper.run(sweeping).await });
+        let retention = Retention { db: parts.db.clone(), kept: settings.retention };
+        let forgetting = stop.clone();
+        tasks.spawn(async move { retention.run(forgetting).await });
         let (queue, concurrency, working) = (parts.queue.clone(), settings.worker.concurrency, stop.clone());
         tasks.spawn(async move {
             let run = move |job| {

@@ -27,6 +27,7 @@
 //! | [`spool`] | bundles on disk until the archive has them |
 //! | [`access`] | tokens and sessions: who may do what |
 //! | [`db`] | jobs, leases, places, metadata, revisions; the only SQL |
+//! | [`handles`] | how many files the process may open |
 //! | [`measures`] | what is counted, for Prometheus |
 //! | [`traces`] | spans for an OpenTelemetry collector |
 //! | [`config`] | settings from flags, environment and file |
@@ -40,6 +41,7 @@ pub mod client;
 pub mod config;
 pub mod db;
 pub mod disk;
+pub mod handles;
 pub mod http;
 pub mod ingest;
 pub mod measures;

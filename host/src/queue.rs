@@ -17,7 +17,7 @@ use apalis_sqlite::SqliteStorage;
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{QueueTls, QueueUrl};
@@ -48,7 +48,7 @@ struct WakeUp {
 
 #[derive(Clone)]
 enum Storage {
-    Sqlite(SqliteStorage<WakeUp>),
+    Sqlite(Box<SqliteStorage<WakeUp>>, SqlitePool),
     Redis(Box<RedisStorage<WakeUp>>),
 }
 
@@ -105,7 +105,7 @@ impl Queue {
 
     async fn push(&self, wake_up: WakeUp) -> anyhow::Result<()> {
         match self.storage.clone() {
-            Storage::Sqlite(mut storage) => storage.push(wake_up).await?,
+            Storage::Sqlite(mut storage, _) => storage.push(wake_up).await?,
             Storage::Redis(mut storage) => storage.push(wake_up).await?,
         }
         Ok(())
@@ -124,7 +124,7 @@ impl Queue {
             *self.look.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
             // What was pushed while there was no worker to tell is found by looking.
             let ended = match self.storage.clone() {
-                Storage::Sqlite(storage) => run_worker!(storage, concurrency, handle, looks, stop),
+                Storage::Sqlite(storage, _) => run_worker!(*storage, concurrency, handle, looks, stop),
                 Storage::Redis(storage) => run_worker!(*storage, concurrency, handle, looks, stop),
             };
             if !stop.is_cancelled() {
@@ -143,7 +143,7 @@ impl Queue {
         loop {
             turns.tick().await;
             let cleaned = match self.storage.clone() {
-                Storage::Sqlite(mut storage) => storage.vacuum_before(CLEANING).await.map_err(anyhow::Error::from),
+                Storage::Sqlite(_, pool) => clean_sqlite(&pool).await.map_err(anyhow::Error::from),
                 Storage::Redis(mut storage) => storage.vacuum_before(CLEANING).await.map_err(anyhow::Error::from),
             };
             match cleaned {
@@ -190,7 +190,27 @@ async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
         .batch_size(1)
         .heartbeat_interval(HEARTBEAT)
         .missed_heartbeats(MISSED);
-    Ok(Storage::Sqlite(SqliteStorage::new(&pool).with_config(config)))
+    Ok(Storage::Sqlite(Box::new(SqliteStorage::new(&pool).with_config(config)), pool))
+}
+
+/// The wake-ups that have been answered for so many seconds, a few at a time.
+const ANSWERED: &str = "DELETE FROM Jobs WHERE rowid IN (
+        SELECT rowid FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at IS NOT NULL
+            AND done_at <= unixepoch() - ?1 AND (status <> 'Failed' OR max_attempts <= attempts) LIMIT ?2)";
+const AT_ONCE: u32 = 500;
+
+/// apalis's own way also rewrites the whole file, once a minute, and nobody can push while it does: with a hundred thousand
+/// wake-ups waiting that takes seconds. What is deleted here leaves its room to those that come.
+async fn clean_sqlite(pool: &SqlitePool) -> sqlx::Result<usize> {
+    let mut all = 0;
+    loop {
+        let query = sqlx::query(ANSWERED).bind(CLEANING.as_secs().cast_signed()).bind(AT_ONCE);
+        let gone = query.execute(pool).await?.rows_affected();
+        all += gone as usize;
+        if gone < u64::from(AT_ONCE) {
+            return Ok(all);
+        }
+    }
 }
 
 fn open_redis(url: &str, tls: &QueueTls) -> anyhow::Result<Storage> {
@@ -281,4 +301,35 @@ fn fault(error: &redis::RedisError, with_tls: bool) -> RedisFault {
         return RedisFault::Other(why);
     };
     RedisFault::NoTrust(why, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn answered_wake_ups_go_and_neither_those_that_wait_nor_the_file_are_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = Queue::open(&QueueUrl::Sqlite(folder.path().join("queue.db")), &QueueTls::default()).await.unwrap();
+        let Storage::Sqlite(_, pool) = &queue.storage else { panic!("a queue in a file") };
+        for id in 0..1_205 {
+            queue.push(WakeUp { job: JobId::new(id), kind: JobKind::Upload }).await.unwrap();
+        }
+        let answer = "UPDATE Jobs SET status = 'Done', done_at = unixepoch() - ?1 WHERE rowid IN
+                          (SELECT rowid FROM Jobs WHERE status = 'Pending' LIMIT ?2)";
+        for (age, count) in [(100, 1_200), (0, 3)] {
+            sqlx::query(answer).bind(age).bind(count).execute(pool).await.unwrap();
+        }
+        assert_eq!(clean_sqlite(pool).await.unwrap(), 1_200);
+        let left = sqlx::query("SELECT status, COUNT(*) FROM Jobs GROUP BY status ORDER BY status");
+        let left = left.fetch_all(pool).await.unwrap();
+        let left: Vec<(String, i64)> = left.iter().map(|row| (row.get(0), row.get(1))).collect();
+        assert_eq!(left, [("Done".to_owned(), 3), ("Pending".to_owned(), 2)]);
+        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {ANSWERED}"))).bind(60).bind(AT_ONCE);
+        let plan = plan.fetch_all(pool).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        assert!(plan.iter().any(|step| step.contains("idx_jobs_completed_done_at")), "{plan:?}");
+    }
 }

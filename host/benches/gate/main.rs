@@ -6,8 +6,10 @@
 //!
 //! `make bench ONLY=small` runs the workloads whose names begin so.
 
+mod backlog;
 mod bundle;
 mod limits;
+mod load;
 mod machine;
 mod nginx;
 #[allow(dead_code, reason = "the tests use more of it")]

@@ -35,8 +35,6 @@ pub struct EventSettings {
     pub timeout: Duration,
     /// How old an event is when it is given up.
     pub max_age: Duration,
-    /// How long what was delivered or given up is still listed.
-    pub keep: Duration,
 }
 
 /// How an event is written.

@@ -61,6 +61,7 @@ keys! {
     DEFAULT_USER = "http.default_user", "SLUICE_HTTP_DEFAULT_USER";
     MAX_BODY = "http.max_body", "SLUICE_HTTP_MAX_BODY";
     IDLE_TIMEOUT = "http.idle_timeout", "SLUICE_HTTP_IDLE_TIMEOUT";
+    MIN_RATE = "http.min_rate", "SLUICE_HTTP_MIN_RATE";
     MAX_UPLOADS = "http.max_uploads", "SLUICE_HTTP_MAX_UPLOADS";
     MAX_LISTENERS = "http.max_listeners", "SLUICE_HTTP_MAX_LISTENERS";
     CONNECT_ATTEMPTS = "connect.attempts", "SLUICE_CONNECT_ATTEMPTS";
@@ -70,6 +71,8 @@ keys! {
     MAX_MEMBERS = "spool.max_members", "SLUICE_SPOOL_MAX_MEMBERS";
     KEEP_FAILED = "spool.keep_failed", "SLUICE_SPOOL_KEEP_FAILED";
     UPLOADS_EXPIRE = "uploads.expire", "SLUICE_UPLOADS_EXPIRE";
+    RETENTION_REPORTS = "retention.reports", "SLUICE_RETENTION_REPORTS";
+    RETENTION_JOBS = "retention.jobs", "SLUICE_RETENTION_JOBS";
     CONCURRENCY = "worker.concurrency", "SLUICE_WORKER_CONCURRENCY";
     LEASE = "worker.lease", "SLUICE_WORKER_LEASE";
     SWEEP = "worker.sweep", "SLUICE_WORKER_SWEEP";
@@ -87,7 +90,7 @@ keys! {
     EVENTS_SECRET = "events.secret", "SLUICE_EVENTS_SECRET";
     EVENTS_TIMEOUT = "events.timeout", "SLUICE_EVENTS_TIMEOUT";
     EVENTS_MAX_AGE = "events.max_age", "SLUICE_EVENTS_MAX_AGE";
-    EVENTS_KEEP = "events.keep", "SLUICE_EVENTS_KEEP";
+    EVENTS_KEEP = "events.keep", "SLUICE_EVENTS_KEEP", or "retention.events";
     METRICS_LISTEN = "metrics.listen", "SLUICE_METRICS_LISTEN";
     LOG = "log.filter", "SLUICE_LOG", flag "--log", or "log";
     LOG_JSON = "log.json", "SLUICE_LOG_JSON";

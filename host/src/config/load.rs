@@ -15,8 +15,8 @@ use super::parse::{self, Wrong};
 use super::redact::HIDDEN;
 use super::{
     ArchiveUrl, ConnectSettings, DatabaseUrl, Flags, HttpSettings, LogSettings, PolicySettings, QueueTls, QueueUrl,
-    SandboxSettings, ServiceSettings, ServiceUrl, Settings, SpoolSettings, TraceSettings, UploadSettings,
-    WorkerSettings, check, file, without_password,
+    RetentionSettings, SandboxSettings, ServiceSettings, ServiceUrl, Settings, SpoolSettings, TraceSettings,
+    UploadSettings, WorkerSettings, check, file, without_password,
 };
 
 /// What a process finds around it. Passed in, so that tests need not touch their own process.
@@ -257,6 +257,11 @@ fn fill(sources: &mut Sources, surroundings: &Surroundings) -> Settings {
         uploads: UploadSettings {
             expire: sources.one(&keys::UPLOADS_EXPIRE, parse::duration).unwrap_or(Duration::from_secs(86_400)),
         },
+        retention: RetentionSettings {
+            reports: sources.one(&keys::RETENTION_REPORTS, parse::retention).flatten(),
+            jobs: sources.one(&keys::RETENTION_JOBS, parse::retention).flatten(),
+            events: sources.one(&keys::EVENTS_KEEP, parse::duration).unwrap_or(Duration::from_secs(7 * 86_400)),
+        },
         worker: worker_settings(sources),
         sandbox: SandboxSettings {
             threads: sources.one(&keys::THREADS, count).unwrap_or_else(|| (2 * surroundings.cores).max(4)),
@@ -292,12 +297,11 @@ fn event_settings(sources: &mut Sources, folder: &Path) -> Option<EventSettings>
     let url = sources.one(&keys::EVENTS_URL, ServiceUrl::parse);
     let mut span = |key, default| sources.one(key, parse::duration).unwrap_or(Duration::from_secs(default));
     let (timeout, max_age) = (span(&keys::EVENTS_TIMEOUT, 10), span(&keys::EVENTS_MAX_AGE, 3 * 86_400));
-    let keep = span(&keys::EVENTS_KEEP, 7 * 86_400);
     let format = sources.one(&keys::EVENTS_FORMAT, events::format).unwrap_or_default();
     let source = sources.one(&keys::EVENTS_SOURCE, events::source);
     let secret_file = sources.one(&keys::EVENTS_SECRET_FILE, |text| parse::absolute(text, folder));
     let secrets = sources.many(&keys::EVENTS_SECRET, b',', events::secret).unwrap_or_default();
-    Some(EventSettings { url: url?, format, source, secret_file, secrets, timeout, max_age, keep })
+    Some(EventSettings { url: url?, format, source, secret_file, secrets, timeout, max_age })
 }
 
 fn http_settings(sources: &mut Sources) -> HttpSettings {
@@ -308,6 +312,7 @@ fn http_settings(sources: &mut Sources) -> HttpSettings {
         trusted_proxies: sources.many(&keys::TRUSTED_PROXY, b',', parse::network).unwrap_or_default(),
         max_body: sources.one(&keys::MAX_BODY, parse::limit).flatten(),
         idle_timeout: sources.one(&keys::IDLE_TIMEOUT, parse::duration).unwrap_or(Duration::from_secs(60)),
+        min_rate: sources.one(&keys::MIN_RATE, parse::limit).unwrap_or(Some(256)),
         max_uploads: sources.one(&keys::MAX_UPLOADS, count).unwrap_or(512),
         max_listeners: sources.one(&keys::MAX_LISTENERS, count).unwrap_or(256),
         require_token: sources.one(&keys::REQUIRE_TOKEN, parse::truth).unwrap_or(false),

@@ -67,6 +67,8 @@ pub struct Settings {
     pub spool: SpoolSettings,
     /// How bundles are received in parts.
     pub uploads: UploadSettings,
+    /// How long what is recorded of jobs is kept.
+    pub retention: RetentionSettings,
     /// How jobs are worked off.
     pub worker: WorkerSettings,
     /// The sandbox.
@@ -111,6 +113,8 @@ pub struct HttpSettings {
     pub max_body: Option<u64>,
     /// How long a client may send nothing in the middle of a body.
     pub idle_timeout: Duration,
+    /// The fewest bytes a second that a client may send; none for any.
+    pub min_rate: Option<u64>,
     /// Uploads received at a time; more are answered 503 with Retry-After.
     pub max_uploads: usize,
     /// Listeners to live events at a time; more are answered 503 with Retry-After.
@@ -163,6 +167,17 @@ pub struct SpoolSettings {
 pub struct UploadSettings {
     /// How long an upload is kept to which nothing is added.
     pub expire: Duration,
+}
+
+/// How long what is recorded of jobs is kept. None is for good.
+#[derive(Clone, Copy, Debug)]
+pub struct RetentionSettings {
+    /// What the rules said of a job.
+    pub reports: Option<Duration>,
+    /// The record of a job that has ended. What was archived of it stays.
+    pub jobs: Option<Duration>,
+    /// Events that were delivered or given up, be there a receiver still or not.
+    pub events: Duration,
 }
 
 /// How jobs are worked off.

@@ -135,6 +135,26 @@ pub(super) fn duration(text: &OsStr) -> Result<Duration, Wrong> {
     })
 }
 
+/// How long something is kept, or `none` for good. Days may be given as such; beyond a century it is a mistake.
+pub(super) fn retention(text: &OsStr) -> Result<Option<Duration>, Wrong> {
+    const DAY: u64 = 86_400;
+    const CENTURY: Duration = Duration::from_secs(36_525 * DAY);
+    if text == "none" {
+        return Ok(None);
+    }
+    let days = |text: &str| {
+        let number = ["days", "day", "d"].iter().find_map(|unit| text.strip_suffix(unit))?;
+        number.trim_end().parse::<u64>().ok()?.checked_mul(DAY).map(Duration::from_secs)
+    };
+    let span = |text: &str| Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok();
+    let read = |text: &str| days(text).or_else(|| span(text));
+    let span = text.to_str().and_then(|text| read(text.trim()));
+    span.filter(|span| !span.is_zero() && *span <= CENTURY).map(Some).ok_or_else(|| {
+        let wrong = format!("{} is no time to keep something for", shown(text));
+        Wrong::new(wrong, "give a time with its unit, such as 365d or 12h, or none to keep it for good")
+    })
+}
+
 /// Yes or no.
 pub(super) fn truth(text: &OsStr) -> Result<bool, Wrong> {
     match text.to_str() {
@@ -189,6 +209,19 @@ mod tests {
         }
         for text in ["10", "", "0s", "-5s", "soon", "10 parsecs", "4000000h"] {
             assert!(duration(OsStr::new(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_kept_for_good_or_for_days() {
+        let kept = |text| retention(OsStr::new(text)).ok();
+        assert_eq!(kept("none"), Some(None));
+        for (text, hours) in [("365d", 8_760), ("1 day", 24), ("3650 days", 87_600), ("12h", 12), ("90m", 1)] {
+            let span = kept(text).flatten().unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(span.as_secs() / 3_600, hours, "{text}");
+        }
+        for text in ["", "0d", "-1d", "d", "forever", "40000d", "99999999999999999999d", "365"] {
+            assert_eq!(kept(text), None, "{text}");
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) fn steps_text(steps: &[StepRecord]) -> String {
     serde_json::to_string(steps).expect("tasks and moments are always JSON")
 }
 
+pub(super) const OLDEST_WAITING: &str = "SELECT MIN(due) AS due FROM jobs WHERE stage = 'waiting'";
+
 pub(super) const COUNT_UNFINISHED: &str =
     "SELECT stage, COUNT(*) AS jobs FROM jobs WHERE stage <> 'done' GROUP BY stage ORDER BY stage";
 
@@ -311,7 +313,7 @@ impl Db {
 
     /// Since when the job waits that waits longest; none where none does.
     pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
-        let row = self.read().await?.row("SELECT MIN(due) AS due FROM jobs WHERE stage = 'waiting'", &[]).await?;
+        let row = self.read().await?.row(OLDEST_WAITING, &[]).await?;
         Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("due"))?.map(Timestamp::from_micros))
     }
 

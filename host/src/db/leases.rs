@@ -13,9 +13,13 @@ pub(super) const HOLDERS: &str = "SELECT lease_owner, stage, COUNT(*) AS jobs, M
      WHERE lease_until IS NOT NULL AND stage IN ('receiving', 'running')
      GROUP BY lease_owner, stage ORDER BY lease_owner, stage";
 
-pub(super) const LOST_JOBS: &str = "SELECT id, kind, due AS since FROM jobs WHERE stage = 'waiting' AND due <= $1
+/// Limited in both parts, or PostgreSQL would read and sort all that wait for the sake of a few.
+pub(super) const LOST_JOBS: &str = "SELECT id, kind, since FROM (
+         SELECT id, kind, due AS since FROM jobs WHERE stage = 'waiting' AND due <= $1 ORDER BY due LIMIT $2) AS waiting
      UNION ALL
-     SELECT id, kind, lease_until AS since FROM jobs WHERE stage = 'running' AND lease_until < $1
+     SELECT id, kind, since FROM (
+         SELECT id, kind, lease_until AS since FROM jobs WHERE stage = 'running' AND lease_until < $1
+         ORDER BY lease_until LIMIT $2) AS silent
      ORDER BY since LIMIT $2";
 
 pub(super) const LOST_UPLOADS: &str =

@@ -53,7 +53,8 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0009_changes",
     "0010_sessions",
     "0011_outbox",
-    "0012_store_uploads"
+    "0012_store_uploads",
+    "0013_retention"
 ];
 
 impl Db {

@@ -34,6 +34,7 @@ mod pacifica;
 mod policy;
 mod reports;
 mod requests;
+mod retention;
 mod session;
 mod sessions;
 mod store_uploads;
@@ -65,6 +66,7 @@ pub use outbox::{DueEvent, EventCounts, EventFilter, EventRecord, EventState, Re
 pub use pacifica::{ForeignJob, ForeignJobs};
 pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
 pub use requests::Created;
+pub use retention::Forgotten;
 pub use sessions::SessionRecord;
 pub use tables::{TableRecord, TableUse};
 pub use tokens::TokenRecord;

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::arg::{Arg, args};
 use super::session::{Row, Session, Statement};
-use super::{Db, DbError, Durability, Pools, Result};
+use super::{Db, DbError, Pools, Result};
 use crate::model::{Ending, Job, JobEnded, JobId, State, Task, Timestamp};
 
 /// Which ends of jobs are written into the outbox.
@@ -262,14 +262,6 @@ impl Db {
         let touched = self.write().await?.execute(sql, args![now]).await?;
         self.told(touched > 0);
         Ok(touched)
-    }
-
-    /// Forgets the events that were delivered or given up before this moment.
-    pub async fn forget_events(&self, before: Timestamp) -> Result<u64> {
-        let mut session = self.begin(Durability::Relaxed).await?;
-        let gone = session.execute("DELETE FROM outbox WHERE settled < $1", args![before]).await?;
-        session.commit().await?;
-        Ok(gone)
     }
 
     /// Events, newest first.

@@ -3,7 +3,7 @@
 use super::arg::{args, indexed};
 use super::jobs::{NewJob, insert_job, job_columns, read_job};
 use super::{Db, DbError, Durability, Result};
-use crate::model::{Job, JobId, Timestamp};
+use crate::model::{Job, JobId};
 
 /// What became of a request that has a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +55,5 @@ impl Db {
         insert_job(&mut session, &new).await?;
         session.commit().await?;
         Ok(Created::Now)
-    }
-
-    /// Forgets the keys that are older than this.
-    pub async fn forget_keys(&self, before: Timestamp) -> Result<u64> {
-        self.write().await?.execute("DELETE FROM idempotency_keys WHERE created < $1", args![before]).await
     }
 }

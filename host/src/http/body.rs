@@ -1,6 +1,6 @@
-//! The body of a request: bounded in size and in silence.
+//! The body of a request: bounded in size, in silence and in slowness.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -10,17 +10,47 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::spool::BodyError;
 
-/// The pieces of a body, until it ends, grows too large, or nothing arrives for too long.
-pub(super) fn bounded(
-    body: Body,
-    most: Option<u64>,
-    idle: Duration,
-) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
-    stream::unfold(Some((body, 0_u64)), move |state| async move {
-        let (mut body, mut seen) = state?;
+/// What a body may have and must have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// The most bytes; none for any number.
+    pub(super) most: Option<u64>,
+    /// How long nothing may arrive.
+    pub(super) idle: Duration,
+    /// The fewest bytes a second, taken over as long as nothing may arrive; none for any.
+    pub(super) rate: Option<u64>,
+}
+
+/// What has arrived since it was last looked whether that is enough.
+///
+/// Only the time counts in which the gate waits for its client: while the disk is slow, so may the client be.
+#[derive(Debug, Default)]
+struct Pace {
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Pace {
+    /// Whether what has arrived is too little for the time that it took.
+    fn too_slow(&mut self, waited: Duration, bytes: u64, bounds: &Bounds) -> Option<u64> {
+        self.waited += waited;
+        self.bytes += bytes;
+        if self.waited < bounds.idle {
+            return None;
+        }
+        let Self { waited, bytes } = std::mem::take(self);
+        bounds.rate.filter(|rate| (bytes as f64) < *rate as f64 * waited.as_secs_f64())
+    }
+}
+
+/// The pieces of a body, until it ends, grows too large, or nothing or too little arrives for too long.
+pub(super) fn bounded(body: Body, bounds: Bounds) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
+    stream::unfold(Some((body, 0_u64, Pace::default())), move |state| async move {
+        let (mut body, mut seen, mut pace) = state?;
         loop {
-            let frame = match tokio::time::timeout(idle, body.frame()).await {
-                Err(_) => return Some((Err(BodyError::Idle(idle.as_secs())), None)),
+            let began = Instant::now();
+            let frame = match tokio::time::timeout(bounds.idle, body.frame()).await {
+                Err(_) => return Some((Err(BodyError::Idle(bounds.idle.as_secs())), None)),
                 Ok(None) => return None,
                 Ok(Some(Err(error))) => return Some((Err(BodyError::Lost(error.to_string())), None)),
                 Ok(Some(Ok(frame))) => frame,
@@ -28,9 +58,12 @@ pub(super) fn bounded(
             // Trailers mean nothing here.
             let Ok(data) = frame.into_data() else { continue };
             seen += data.len() as u64;
-            return match most {
+            if let Some(rate) = pace.too_slow(began.elapsed(), data.len() as u64, &bounds) {
+                return Some((Err(BodyError::Slow(rate)), None));
+            }
+            return match bounds.most {
                 Some(most) if seen > most => Some((Err(BodyError::TooLarge(most)), None)),
-                _ => Some((Ok(data), Some((body, seen)))),
+                _ => Some((Ok(data), Some((body, seen, pace)))),
             };
         }
     })
@@ -70,4 +103,24 @@ pub(super) async fn whole(body: Body, most: u64, patience: Duration) -> Result<B
         true => DocumentBodyError::TooLarge(most),
         false => DocumentBodyError::Lost(error.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_too_slow_by_what_it_sends_while_the_gate_waits_for_it() {
+        let second = Duration::from_secs(1);
+        let bounds = Bounds { most: None, idle: 10 * second, rate: Some(100) };
+        let mut pace = Pace::default();
+        // Not before as much time has passed as it may be silent for, and then over all of it.
+        assert_eq!(pace.too_slow(9 * second, 1, &bounds), None);
+        assert_eq!(pace.too_slow(second, 998, &bounds), Some(100));
+        // A new count begins after each look: what was sent earlier is no credit for silence.
+        assert_eq!(pace.too_slow(10 * second, 1_000_000, &bounds), None);
+        assert_eq!(pace.too_slow(10 * second, 999, &bounds), Some(100));
+        assert_eq!(pace.too_slow(10 * second, 1_000, &bounds), None);
+        assert_eq!(Pace::default().too_slow(60 * second, 0, &Bounds { rate: None, ..bounds }), None);
+    }
 }

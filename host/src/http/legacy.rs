@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::Site;
 use super::access::Who;
-use super::body::{DocumentBodyError, bounded, whole};
+use super::body::{Bounds, DocumentBodyError, bounded, whole};
 use super::caller::Caller;
 use super::legacy_error::LegacyError;
 use super::openapi::{Binary, NotTaken};
@@ -109,7 +109,8 @@ pub(super) async fn upload(
     };
     let key = idempotency_key(request.headers())?;
     let waits = waits_for_leave(request.headers());
-    let mut body = std::pin::pin!(bounded(request.into_body(), most, site.settings.idle_timeout));
+    let bounds = Bounds { most, idle: site.settings.idle_timeout, rate: site.settings.min_rate };
+    let mut body = std::pin::pin!(bounded(request.into_body(), bounds));
     let job = match site.intake.upload(Sender { user: &user, key: key.as_deref() }, body.as_mut()).await? {
         Taken::Now(job) => job,
         Taken::Before(job) => {

@@ -114,7 +114,9 @@ impl From<IntakeError> for LegacyError {
                 let message = format!("job {job}: {error}");
                 match error {
                     ReceiveError::Body(BodyError::TooLarge(_)) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, message),
-                    ReceiveError::Body(BodyError::Idle(_)) => Self::new(StatusCode::REQUEST_TIMEOUT, message),
+                    ReceiveError::Body(BodyError::Idle(_) | BodyError::Slow(_)) => {
+                        Self::new(StatusCode::REQUEST_TIMEOUT, message)
+                    }
                     ReceiveError::Body(BodyError::Lost(_)) => Self::new(StatusCode::BAD_REQUEST, message),
                     error if error.is_full() => {
                         let message = format!("job {job}: the gate has no room left; try again later");

@@ -6,6 +6,7 @@ mod body;
 mod caller;
 mod legacy;
 mod legacy_error;
+mod linger;
 mod live;
 mod metrics;
 mod openapi;
@@ -166,6 +167,7 @@ pub fn router(site: Site) -> Router {
         .nest("/ui", ui::router(site.clone()))
         .route("/ui/", get(|| async { Redirect::to("/ui/jobs") }))
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn(linger::hear_out))
         .layer(middleware::from_fn(metrics::count))
         .with_state(site)
 }

@@ -4,6 +4,7 @@
 //! - [`Uploads`] receives in parts, and hands to the intake what is whole.
 //! - [`Pipeline`] works off: every step may run twice, and a step that finds its work done goes on.
 //! - [`Replay`] judges again what was judged: by another policy, or by the same one. It touches no job.
+//! - [`Retention`] forgets what has been kept for as long as a site wants it.
 //! - [`Sweeper`] mends: it wakes jobs whose wake-up was lost, fails uploads whose server died, and clears the spool.
 //!
 //! This room sees the seams, the spool, the policy and the database; it knows neither HTTP nor queues nor wasmtime.
@@ -15,6 +16,7 @@ mod orders;
 mod pipeline;
 mod progress;
 mod replay;
+mod retention;
 mod sources;
 mod steps;
 mod sweeper;
@@ -27,6 +29,7 @@ pub use intake::{Intake, IntakeError, Sender, Taken};
 pub use orders::OrderError;
 pub use pipeline::Pipeline;
 pub use replay::{Again, Replay, Replayed, RuleReplayed, Skipped, Summary};
+pub use retention::Retention;
 pub use sources::Sources;
 pub use sweeper::Sweeper;
 pub use uploads::{Part, UploadError, UploadState, Uploads};

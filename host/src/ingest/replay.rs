@@ -142,7 +142,10 @@ impl Replay {
     /// Judges a job by the revision that judged it; an error in words where that cannot be done.
     pub async fn revalidate(&self, job: JobId) -> Result<Result<Replayed, Skipped>, PolicyError> {
         let Some(report) = self.report(job).await? else {
-            return Ok(Err(skipped(job, "it has not been validated")));
+            let judged = self.db.get_job(job).await?.is_some_and(|job| job.revision.is_some());
+            let why =
+                if judged { "its report was kept for its time, and is gone" } else { "it has not been validated" };
+            return Ok(Err(skipped(job, why)));
         };
         let snapshot = self.policy.revision(report.revision).await?;
         self.job(snapshot, job, true).await

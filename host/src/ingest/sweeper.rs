@@ -1,5 +1,4 @@
-//! What mends: lost wake-ups, uploads whose server died, files of failed jobs, and what of spool and outbox nobody needs
-//! any more.
+//! What mends: lost wake-ups, uploads whose server died, files of failed jobs, and what of the spool nobody needs any more.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -17,9 +16,6 @@ const CLEARING: Duration = Duration::from_secs(600);
 /// A folder of the spool whose job is not known may be younger than its row is visible.
 const UNKNOWN_FOR: Duration = Duration::from_secs(3_600);
 
-/// How long a request is known by its key.
-const KEYS_FOR: Duration = Duration::from_secs(86_400);
-
 /// Mends what crashes leave behind. Every worker has one; they do not get into each other's way.
 pub struct Sweeper {
     /// What works jobs off, whose parts are needed here.
@@ -32,8 +28,6 @@ pub struct Sweeper {
     pub uploads: UploadStore,
     /// How long one of them is kept to which nothing is added.
     pub expire_uploads: Duration,
-    /// How long events are kept that were delivered or given up; none where there are none.
-    pub keep_events: Option<Duration>,
     /// How long the spool keeps a failed job, which may be tried again until then.
     pub keep_failed: Duration,
 }
@@ -43,7 +37,7 @@ impl Sweeper {
     pub async fn run(&self, stop: CancellationToken) {
         let mut sweeps = tokio::time::interval(self.every);
         sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let [mut cleared, mut expired, mut forgotten]: [Option<Timestamp>; 3] = [None; 3];
+        let [mut cleared, mut expired]: [Option<Timestamp>; 2] = [None; 2];
         while stop.run_until_cancelled(sweeps.tick()).await.is_some() {
             let now = Timestamp::now();
             if let Err(error) = self.sweep(now).await {
@@ -56,21 +50,7 @@ impl Sweeper {
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "old uploads cannot be removed"),
                 }
             }
-            if let Some(keep) = self.keep_events
-                && forgotten.is_none_or(|last| now.since(last) >= CLEARING.min(keep))
-            {
-                match self.pipeline.db.forget_events(now.before(keep)).await {
-                    Ok(_) => forgotten = Some(now),
-                    Err(error) => tracing::warn!(%error, "old events cannot be forgotten"),
-                }
-            }
-            if cleared.is_none_or(|last| now.since(last) >= CLEARING) {
-                if let Err(error) = self.pipeline.db.forget_keys(now.before(KEYS_FOR)).await {
-                    tracing::warn!(%error, "the keys of old requests cannot be forgotten");
-                }
-                if let Err(error) = self.pipeline.db.sweep_sessions(now).await {
-                    tracing::warn!(%error, "the sessions that are over cannot be removed");
-                }
+            if cleared.is_none_or(|last| now.since(last) >= CLEARING.min(self.keep_failed)) {
                 match self.clear_spool(now).await {
                     Ok(()) => cleared = Some(now),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the spool cannot be cleared"),

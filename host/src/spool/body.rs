@@ -17,6 +17,9 @@ pub enum BodyError {
     /// The client sent nothing for too long.
     #[error("nothing arrived for {0} seconds, so the upload was given up")]
     Idle(u64),
+    /// The client sent something now and then, and too little.
+    #[error("less than {0} bytes a second arrived, so the upload was given up")]
+    Slow(u64),
     /// The body is larger than the site takes.
     #[error("the bundle is larger than the {0} bytes that this site takes")]
     TooLarge(u64),

@@ -2,8 +2,8 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `live`, `plugins`, `capabilities`, `console`, `described`, `swap`, `uploader`, `authoring` and `events` for
-//! our own.
+//! `durability`, `live`, `load`, `retention`, `plugins`, `capabilities`, `console`, `described`, `swap`, `uploader`,
+//! `authoring` and `events` for our own.
 
 mod authoring;
 mod bundle;
@@ -14,12 +14,14 @@ mod described;
 mod durability;
 mod events;
 mod live;
+mod load;
 mod operations;
 mod pacifica;
 mod plugins;
 mod postgres;
 mod receiver;
 mod redis;
+mod retention;
 mod site;
 mod spool;
 mod stores;

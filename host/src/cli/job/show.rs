@@ -33,6 +33,9 @@ pub(super) async fn run(id: JobId, db: &Db, printer: &Printer) -> Result<Exit, F
     if let Some(report) = stored.as_deref() {
         printer.raw("")?;
         report::show(&report::read(report)?, printer)?;
+    } else if job.revision.is_some() {
+        printer.raw("")?;
+        printer.text("Its report was kept for as long as retention.reports says, and is gone.")?;
     }
     Ok(Exit::Done)
 }

@@ -12,6 +12,7 @@ mod plans;
 mod policy;
 mod postgres;
 mod requests;
+mod retention;
 mod sessions;
 mod tables;
 

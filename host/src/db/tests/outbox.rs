@@ -112,7 +112,7 @@ on_both! {
         assert_eq!(due(&db, 53, 100).await[0].since, at(53));
         let waiting = EventFilter { state: Some(EventState::Waiting), job: Some(id), limit: 9 };
         assert_eq!(db.list_events(&waiting).await.unwrap().len(), 1);
-        assert_eq!((db.forget_events(at(51)).await.unwrap(), db.forget_events(at(52)).await.unwrap()), (0, 1));
+        assert_eq!((db.forget_events(at(51), 9).await.unwrap(), db.forget_events(at(52), 9).await.unwrap()), (0, 1));
         assert_eq!(db.retry_events(at(54)).await.unwrap(), 1);
     }
 }

@@ -49,8 +49,8 @@ on_both! {
     async fn old_keys_are_forgotten(place) {
         let db = place.db().await;
         db.create_job_once(new(1, "ada"), "k").await.unwrap();
-        assert_eq!(db.forget_keys(at(0)).await.unwrap(), 0);
-        assert_eq!(db.forget_keys(at(1)).await.unwrap(), 1);
+        assert_eq!(db.forget_keys(at(0), 9).await.unwrap(), 0);
+        assert_eq!(db.forget_keys(at(1), 9).await.unwrap(), 1);
         assert_eq!(known(&db).await, None);
     }
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -190,13 +191,25 @@ pub(in crate::http) async fn show(State(site): State<Site>, Named(text): Named<S
         (status = 200, description = "The report", body = Report, example = json!(example_report())),
         (status = 400, description = "The id is none"),
         (status = 404, description = "There is no such job, or it has not been validated yet"),
+        (status = 410, description = "It was validated, and its report was kept for as long as reports are"),
     ),
 )]
 pub(in crate::http) async fn report(State(site): State<Site>, Named(text): Named<String>) -> Result<Response, Problem> {
     let job = known(&site, &text).await?;
     let report = site.db.get_report(job.id).await?;
-    let report = report.ok_or_else(|| Problem::not_found(format!("job {} has not been validated yet", job.id)))?;
+    let report = report.ok_or_else(|| no_report(&job))?;
     Ok(([(CONTENT_TYPE, "application/json")], report).into_response())
+}
+
+/// Why there is no report. The revision that judged a job stands in its record as long as that is kept.
+fn no_report(job: &Job) -> Problem {
+    match job.revision {
+        Some(revision) => {
+            let gone = "its report was kept for as long as retention.reports says, and is gone";
+            Problem::new(StatusCode::GONE, format!("job {} was judged by revision {revision}; {gone}", job.id))
+        }
+        None => Problem::not_found(format!("job {} has not been validated yet", job.id)),
+    }
 }
 
 /// `GET /api/jobs/{id}/files`: the files of an ingested job.

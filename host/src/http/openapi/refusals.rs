@@ -10,7 +10,7 @@ pub(in crate::http) enum NotTaken {
     Broken,
     #[response(status = 403, description = "The token has not the role uploader")]
     NotAllowed,
-    #[response(status = 408, description = "Nothing came for too long")]
+    #[response(status = 408, description = "Nothing, or too little, came for too long")]
     Silent,
     #[response(
         status = 409,
@@ -35,7 +35,7 @@ pub(in crate::http) enum PartNotTaken {
     Broken,
     #[response(status = 404, description = "There is no such upload of this user")]
     Unknown,
-    #[response(status = 408, description = "Nothing came for too long")]
+    #[response(status = 408, description = "Nothing, or too little, came for too long")]
     Silent,
     #[response(status = 409, description = "The part does not begin where the upload ends")]
     Elsewhere,

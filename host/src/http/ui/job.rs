@@ -62,6 +62,8 @@ struct JobPage {
     steps: Vec<Step>,
     /// The revision that judged it, and whether it was accepted.
     judged: Option<(String, bool)>,
+    /// The revision that judged it, where what it said has had its time.
+    forgotten: Option<String>,
     verdicts: Vec<Verdict>,
     evidence: Evidence,
     /// Why there is no document to show; empty where there is.
@@ -90,6 +92,7 @@ pub(super) async fn show(
         exception: job.exception.clone(),
         steps: steps(&job, Timestamp::now()),
         judged: report.as_ref().map(|report| (report.revision.to_string(), report.accepted)),
+        forgotten: job.revision.filter(|_| report.is_none()).map(|revision| revision.to_string()),
         verdicts: report.iter().flat_map(|report| &report.rules).map(verdict).collect(),
         evidence,
         no_document,

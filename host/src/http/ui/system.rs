@@ -131,12 +131,19 @@ fn limits(settings: &Settings) -> Vec<(&'static str, String)> {
         ("Members of a bundle", settings.spool.max_members.to_string()),
         ("Uploads at a time", http.max_uploads.to_string()),
         ("Silence in the middle of a body", words::duration(http.idle_timeout)),
+        ("Fewest bytes a second of an upload", http.min_rate.map_or_else(|| "any".to_owned(), |rate| rate.to_string())),
         ("Jobs that this process works on at a time", settings.worker.concurrency.to_string()),
         ("Calls of rules at a time", settings.sandbox.threads.to_string()),
         ("Failed bundles are kept for", words::duration(settings.spool.keep_failed)),
+        ("Reports are kept for", kept(settings.retention.reports)),
+        ("Jobs that have ended are kept for", kept(settings.retention.jobs)),
         ("Every call needs a token", if http.require_token { "yes" } else { "no" }.to_owned()),
         ("Plugins must be signed", if http.plugin_keys.is_empty() { "no" } else { "yes" }.to_owned()),
     ]
+}
+
+fn kept(span: Option<Duration>) -> String {
+    span.map_or_else(|| "good".to_owned(), words::duration)
 }
 
 /// The sum of the samples of this name and these labels.

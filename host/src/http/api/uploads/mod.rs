@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 
 use self::headers::{Concat, Wanted};
 use super::super::Site;
-use super::super::body::bounded;
+use super::super::body::{Bounds, bounded};
 use super::super::caller::Caller;
 use super::super::openapi::{Binary, PartNotTaken};
 use super::super::path::Named;
@@ -258,7 +258,8 @@ pub(in crate::http) async fn overridden(
 
 async fn append(site: &Site, user: &str, id: &UploadId, part: Part, body: Body) -> Result<UploadState, UploadError> {
     let Ok(_permit) = site.uploads.try_acquire() else { return Err(UploadError::Crowded) };
-    let body = bounded(body, None, site.settings.idle_timeout);
+    let bounds = Bounds { most: None, idle: site.settings.idle_timeout, rate: site.settings.min_rate };
+    let body = bounded(body, bounds);
     site.in_parts.append(user, id, part, body).await
 }
 
@@ -282,7 +283,7 @@ impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         let status = match error {
             BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::Idle(_) => StatusCode::REQUEST_TIMEOUT,
+            BodyError::Idle(_) | BodyError::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             BodyError::Lost(_) => StatusCode::BAD_REQUEST,
         };
         Self::new(status, error.to_string())
