@@ -31,6 +31,7 @@
 //! | [`traces`] | spans for an OpenTelemetry collector |
 //! | [`config`] | settings from flags, environment and file |
 //! | [`model`] | the words: jobs, tasks, documents, digests, reports |
+//! | [`failpoint`] | where tests have the program die or fail; empty in a release |
 
 pub mod access;
 pub mod app;
@@ -38,6 +39,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod db;
+pub mod failpoint;
 pub mod http;
 pub mod ingest;
 pub mod measures;

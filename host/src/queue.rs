@@ -21,6 +21,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{QueueTls, QueueUrl};
+use crate::failpoint::{self, Point};
 use crate::ingest::Wake;
 use crate::model::{JobId, JobKind};
 use crate::seams::service::choose_cryptography;
@@ -157,6 +158,7 @@ impl Queue {
 #[async_trait]
 impl Wake for Queue {
     async fn wake(&self, job: JobId, kind: JobKind) {
+        failpoint::pass(Point::QueuePush);
         let pushed = tokio::time::timeout(PUSH_TIMEOUT, self.push(WakeUp { job, kind })).await;
         match pushed {
             Ok(Ok(())) => {

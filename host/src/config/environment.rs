@@ -10,6 +10,7 @@ use super::keys::{self, CONFIG_VARIABLE, Key};
 use super::load::{Given, Value};
 use super::mistake::{Mistake, Source};
 use super::stores::DatabaseUrl;
+use crate::failpoint;
 
 /// The variables, as the process was given them.
 pub(super) type Variables = [(OsString, OsString)];
@@ -34,6 +35,7 @@ pub(super) fn own(variables: &Variables, mistakes: &mut Vec<Mistake>) -> Vec<(&'
             }
         } else if name != CONFIG_VARIABLE
             && !keys::CLIENT_VARIABLES.contains(&name)
+            && !(failpoint::COMPILED_IN && name == failpoint::VARIABLE)
             && !(in_kubernetes && is_service_link(name))
         {
             unknown.push(name);

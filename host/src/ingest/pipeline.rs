@@ -10,6 +10,7 @@ use super::held::Held;
 use super::steps::{Run, StepError};
 use super::{Sources, Wake};
 use crate::db::{Claim, Db, DbError, Finish};
+use crate::failpoint::{self, Point};
 use crate::measures;
 use crate::model::{JobId, JobKind, State, Task, Timestamp};
 use crate::policy::PolicyBook;
@@ -78,6 +79,7 @@ impl Pipeline {
 
     async fn work(&self, claim: Claim) {
         let (id, kind, epoch, fault_since) = (claim.job.id, claim.job.kind, claim.epoch, claim.fault_since);
+        failpoint::pass(Point::JobClaimed);
         let mut run = Run::new(self, claim);
         let ended = tokio::select! {
             biased;
@@ -92,7 +94,9 @@ impl Pipeline {
             Ok(()) => {
                 Span::current().record("outcome", "done");
                 tracing::info!(job = %id, %kind, "done");
+                failpoint::pass(Point::JobFinished);
                 self.forget(id).await;
+                failpoint::pass(Point::SpoolCleared);
             }
             Err(StepError::Final(why)) => self.fail(&mut run, why).await,
             Err(error @ (StepError::Temporary(_) | StepError::Silent(..))) => {
@@ -114,6 +118,11 @@ impl Pipeline {
             Err(StepError::Lost) => tracing::warn!(job = %id, %task, "the lease is another worker's now; left to it"),
             Err(StepError::Database(error)) => {
                 tracing::warn!(job = %id, %task, %error, "the database failed; the job is taken up again later");
+                if error.is_temporary() {
+                    // No fault of the job's: it must not use up its attempts while a disk is full. Where this fails as
+                    // well, the lease runs out.
+                    self.hand_back(id, epoch, Timestamp::now().after(LONGEST_WAIT), fault_since).await;
+                }
             }
         }
     }
@@ -123,9 +132,10 @@ impl Pipeline {
         let (id, task) = (run.id(), run.task());
         Span::current().record("outcome", "failed");
         // A worker whose lease is gone must not pull files out from under the one that has it now.
-        let held = self.db.progress(id, run.epoch(), Timestamp::now(), 0.0).await;
+        let held = run.note_failing(Timestamp::now()).await;
         let taken_back = match async {
-            held.map_err(StepError::from)?;
+            held?;
+            failpoint::pass(Point::JobFailing);
             self.take_back(id).await
         }
         .await

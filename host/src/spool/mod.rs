@@ -22,6 +22,7 @@ pub use members::MemberLimits;
 pub use sync::sync_all;
 pub use uploads::{AppendError, LockError, Locked, Purpose, UploadId, UploadRecord, UploadStore};
 
+use crate::failpoint::{self, Point};
 use crate::model::JobId;
 
 const METADATA: &str = "metadata.txt";
@@ -105,9 +106,12 @@ impl Spool {
         let folder = self.job_folder(job);
         let kept = fs::create_dir(&folder).and_then(|()| {
             let manifest = fill(&folder)?;
+            failpoint::reach(Point::SpoolMembers)?;
             fs::write(folder.join(MANIFEST), serde_json::to_vec(&manifest)?)?;
+            failpoint::reach(Point::SpoolManifest)?;
             sync::sync_folder(&folder, manifest.members.len() + 2)?;
             sync::sync_all(&self.folder)?;
+            failpoint::reach(Point::SpoolSynced)?;
             Ok(manifest)
         });
         kept.map_err(|error| {
