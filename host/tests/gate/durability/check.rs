@@ -42,7 +42,7 @@ impl Database {
     }
 
     pub(super) async fn sqlite(file: &Path) -> Self {
-        let url = format!("sqlite://{}?mode=ro", file.display());
+        let url = format!("sqlite://{}?mode=rw", file.display());
         Self::Sqlite(SqliteConnection::connect(&url).await.expect("a connection"))
     }
 
