@@ -10,7 +10,8 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, FromRow};
 
-use super::load::{How, Load, Thing, moved_files};
+use super::load::Load;
+use super::parcel::{How, Thing, moved_files};
 use crate::bundle::{paths, tree};
 use crate::site::JobState;
 use crate::wait::{PATIENCE, until, until_or_not};

@@ -9,6 +9,7 @@ mod fleet;
 mod killed;
 mod load;
 mod lost_queue;
+mod parcel;
 mod stopped;
 #[cfg(debug_assertions)]
 mod storage;

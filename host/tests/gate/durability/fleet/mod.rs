@@ -11,7 +11,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::check::{self, Database};
-use super::load::{How, Load, Parcel, Plan, Thing};
+use super::load::{Load, Plan};
+use super::parcel::{How, Parcel, Thing};
 use crate::bundle::Generated;
 use crate::postgres::Server;
 use crate::redis::Redis;
