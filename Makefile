@@ -31,7 +31,7 @@ plugins: ## Build the plugins into target/plugins; PROFILE=dev takes the quickly
 test: ## Run all tests
 	@scripts/test
 
-soak: ## Run what takes minutes: swaps under load, memory, a bundle of 4 GiB
+soak: ## Run what takes minutes: hundreds of crashes, swaps under load, memory, a bundle of 4 GiB
 	@scripts/soak
 
 bench: build ## Measure, and write the figures to bench/results; also ONLY=small

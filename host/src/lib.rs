@@ -33,6 +33,7 @@
 //! | [`config`] | settings from flags, environment and file |
 //! | [`disk`] | flushes to the disk, shared by those who wait for them |
 //! | [`model`] | the words: jobs, tasks, documents, digests, reports |
+//! | [`failpoint`] | where tests have the program die or fail; empty in a release |
 
 pub mod access;
 pub mod app;
@@ -41,6 +42,7 @@ pub mod client;
 pub mod config;
 pub mod db;
 pub mod disk;
+pub mod failpoint;
 pub mod handles;
 pub mod http;
 pub mod ingest;

@@ -17,10 +17,12 @@ use apalis_sqlite::SqliteStorage;
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use serde::{Deserialize, Serialize};
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{QueueTls, QueueUrl};
+use crate::failpoint::{self, Point};
 use crate::ingest::Wake;
 use crate::model::{JobId, JobKind};
 use crate::seams::service::choose_cryptography;
@@ -157,6 +159,7 @@ impl Queue {
 #[async_trait]
 impl Wake for Queue {
     async fn wake(&self, job: JobId, kind: JobKind) {
+        failpoint::pass(Point::QueuePush);
         let pushed = tokio::time::timeout(PUSH_TIMEOUT, self.push(WakeUp { job, kind })).await;
         match pushed {
             Ok(Ok(())) => {
@@ -183,7 +186,12 @@ async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
         // Losing wake-ups in a power cut is no harm; waiting for the disk at each would be.
         .synchronous(SqliteSynchronous::Off)
         .busy_timeout(Duration::from_secs(10));
-    let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+    let pool = SqlitePoolOptions::new().max_connections(4).before_acquire(|connection, _| {
+        // See the database's own pool: after a fault of the disk, one may be stuck in a transaction that is over.
+        let usable = !connection.is_in_transaction();
+        Box::pin(async move { Ok(usable) })
+    });
+    let pool = pool.connect_with(options).await?;
     SqliteStorage::setup(&pool).await?;
     let config = apalis_sqlite::Config::default()
         .queue(NAME)

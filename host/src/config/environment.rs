@@ -10,6 +10,7 @@ use super::keys::{self, CONFIG_VARIABLE, Key};
 use super::load::{Given, Value};
 use super::mistake::{Mistake, Source};
 use super::stores::DatabaseUrl;
+use crate::failpoint;
 
 /// The variables, as the process was given them.
 pub(super) type Variables = [(OsString, OsString)];
@@ -32,10 +33,13 @@ pub(super) fn own(variables: &Variables, mistakes: &mut Vec<Mistake>) -> Vec<(&'
                 let source = Source::Environment(name.to_owned());
                 given.push((key, Given { value: Value::One(value.clone()), source }));
             }
-        } else if name != CONFIG_VARIABLE
-            && !keys::CLIENT_VARIABLES.contains(&name)
-            && !(in_kubernetes && is_service_link(name))
-        {
+            continue;
+        }
+        let known = name == CONFIG_VARIABLE
+            || keys::CLIENT_VARIABLES.contains(&name)
+            || is_for_tests(name)
+            || (in_kubernetes && is_service_link(name));
+        if !known {
             unknown.push(name);
         }
     }
@@ -50,6 +54,11 @@ pub(super) fn own(variables: &Variables, mistakes: &mut Vec<Mistake>) -> Vec<(&'
         },
     }));
     given
+}
+
+/// The variable of failpoints, which is a mistake where there are none.
+fn is_for_tests(name: &str) -> bool {
+    failpoint::COMPILED_IN && name == failpoint::VARIABLE
 }
 
 /// Kubernetes sets `SLUICE_SERVICE_HOST`, `SLUICE_PORT_8066_TCP` and so on in every pod beside a service named sluice.
@@ -162,6 +171,13 @@ mod tests {
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
         pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    #[test]
+    fn failpoints_are_an_unknown_setting_to_a_release() {
+        let mut mistakes = Vec::new();
+        own(&variables(&[(failpoint::VARIABLE, "/tmp/orders")]), &mut mistakes);
+        assert_eq!(mistakes.is_empty(), cfg!(debug_assertions));
     }
 
     #[test]

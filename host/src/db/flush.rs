@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::Mutex;
 
 use super::error::{DbError, Result};
+use crate::failpoint::{self, Point};
 
 /// Flushes one database's log.
 #[derive(Clone)]
@@ -75,7 +76,8 @@ impl Shared {
     fn run(&self, covered: u64) -> io::Result<()> {
         // Opened anew each time: SQLite replaces the file when its last connection closes.
         let log = File::open(&self.log)?;
-        log.sync_data().inspect_err(|_| self.broken.store(true, Ordering::SeqCst))?;
+        let synced = failpoint::reach(Point::DbFlush).and_then(|()| log.sync_data());
+        synced.inspect_err(|_| self.broken.store(true, Ordering::SeqCst))?;
         self.flushes.fetch_add(1, Ordering::SeqCst);
         self.flushed.fetch_max(covered, Ordering::SeqCst);
         Ok(())

@@ -25,6 +25,9 @@ pub(super) const LOST_JOBS: &str = "SELECT id, kind, since FROM (
 pub(super) const LOST_UPLOADS: &str =
     "SELECT id FROM jobs WHERE stage = 'receiving' AND lease_until < $1 ORDER BY lease_until";
 
+const ADVANCE: &str = "UPDATE jobs SET task = $4, percent = $5, steps = $6, updated = $3
+     WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'";
+
 /// A job taken up by a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
@@ -161,16 +164,18 @@ impl Db {
         steps: &[StepRecord],
     ) -> Result<()> {
         let steps = steps_text(steps);
-        let touched = self
-            .write()
-            .await?
-            .execute(
-                "UPDATE jobs SET task = $4, percent = $5, steps = $6, updated = $3
-                 WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'",
-                args![id, epoch, now, task.name(), percent, &steps],
-            )
-            .await?;
+        let touched = self.write().await?.execute(ADVANCE, args![id, epoch, now, task.name(), percent, &steps]).await?;
         held(id, touched)
+    }
+
+    /// Records that a worker is about to have a task fail, and what its steps are by then. Durable: files are taken out of
+    /// the archive next.
+    pub async fn failing(&self, id: JobId, epoch: i64, now: Timestamp, task: Task, steps: &[StepRecord]) -> Result<()> {
+        let steps = steps_text(steps);
+        let mut session = self.begin(Durability::Durable).await?;
+        let touched = session.execute(ADVANCE, args![id, epoch, now, task.name(), 0.0, &steps]).await?;
+        held(id, touched)?;
+        session.commit().await
     }
 
     /// Records how far the present task is.

@@ -219,7 +219,15 @@ async fn open_sqlite(file: &Path, create: bool) -> Result<Pools> {
         .journal_mode(SqliteJournalMode::Wal)
         .pragma("wal_autocheckpoint", LOG_PAGES)
         .pragma("journal_size_limit", "67108864");
-    let writer = first_writer(|| pool().max_connections(1).connect_with(writing.clone())).await?;
+    let one = || {
+        pool().max_connections(1).before_acquire(|connection, _| {
+            // A disk that is full or fails may have SQLite end a transaction by itself, of which the library knows nothing: it
+            // would take this connection for one in a transaction for ever.
+            let usable = !connection.is_in_transaction();
+            Box::pin(async move { Ok(usable) })
+        })
+    };
+    let writer = first_writer(|| one().connect_with(writing.clone())).await?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&writer).await?;
     if mode != "wal" {
         let what = format!("{} cannot have a write-ahead log; put it on a local disk", file.display());

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::arg::{Arg, numbers};
 use super::error::{DbError, Result};
 use super::flush::Flush;
+use crate::failpoint::{self, Point};
 
 /// Values of one multi-row statement, well below what either database takes (32,766 and 65,535).
 const VALUES_AT_ONCE: usize = 6_000;
@@ -176,11 +177,13 @@ impl Session {
 
     /// Ends the transaction. What is not committed is rolled back when the session is dropped.
     pub(super) async fn commit(self) -> Result<()> {
+        failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
         match self.lane {
             Lane::SqliteTransaction(transaction) => transaction.commit().await?,
             Lane::PostgresTransaction(transaction) => transaction.commit().await?,
             Lane::Sqlite(_) | Lane::Postgres(_) => {}
         }
+        failpoint::pass(Point::DbCommitted);
         match self.flush {
             Some(flush) => flush.flush().await,
             None => Ok(()),

@@ -88,7 +88,7 @@ impl IntoResponse for Problem {
         let mut response = (code, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if code == StatusCode::SERVICE_UNAVAILABLE {
+        if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INSUFFICIENT_STORAGE].contains(&code) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response

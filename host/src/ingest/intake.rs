@@ -10,6 +10,7 @@ use tracing::{Instrument as _, Span};
 use super::Wake;
 use super::held::{Held, Hold};
 use crate::db::{Created, Db, DbError, IdMode, NewJob};
+use crate::failpoint::{self, Point};
 use crate::measures;
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::seams::SeamError;
@@ -91,6 +92,7 @@ impl Intake {
             Begun::Now(job, hold) => (job, hold),
             Begun::Before(job) => return Ok(Taken::Before(job)),
         };
+        failpoint::pass(Point::IntakeRow);
         let (feed, reader) = body_channel();
         // A task of its own, so that the upload is brought to an end whatever becomes of the caller.
         let intake = self.clone();
@@ -114,6 +116,7 @@ impl Intake {
             Begun::Now(job, hold) => (job, hold),
             Begun::Before(job) => return Ok(Taken::Before(job)),
         };
+        failpoint::pass(Point::IntakeRow);
         let intake = self.clone();
         let receiving = tokio::spawn(
             async move {
@@ -221,11 +224,13 @@ impl Intake {
                     }
                     return Err(error.into());
                 }
+                failpoint::pass(Point::IntakeCommitted);
                 drop(hold);
                 measures::received(kind, bytes);
                 // Read before a worker is told, so that the client sees the job as it was acknowledged.
                 let received = self.db.get_job(job).await?.ok_or(DbError::LeaseLost(job))?;
                 self.wake.wake(job, kind).await;
+                failpoint::pass(Point::IntakeWoken);
                 Ok(received)
             }
             Err(error) => {

@@ -10,6 +10,7 @@ use super::held::Held;
 use super::steps::{Run, StepError};
 use super::{Sources, Wake};
 use crate::db::{Claim, Db, DbError, Finish};
+use crate::failpoint::{self, Point};
 use crate::measures;
 use crate::model::{JobId, JobKind, State, Task, Timestamp};
 use crate::policy::PolicyBook;
@@ -78,13 +79,14 @@ impl Pipeline {
 
     async fn work(&self, claim: Claim) {
         let (id, kind, epoch, fault_since) = (claim.job.id, claim.job.kind, claim.epoch, claim.fault_since);
+        failpoint::pass(Point::JobClaimed);
         let mut run = Run::new(self, claim);
         let ended = tokio::select! {
             biased;
             ended = run.all() => ended,
             () = self.stop.cancelled() => {
                 // The step that was cut off is repeated by whoever takes the job up next.
-                return self.hand_back(id, epoch, Timestamp::now(), fault_since).await;
+                return self.hand_back(id, epoch, Duration::ZERO, fault_since).await;
             }
         };
         let task = run.task();
@@ -92,7 +94,9 @@ impl Pipeline {
             Ok(()) => {
                 Span::current().record("outcome", "done");
                 tracing::info!(job = %id, %kind, "done");
+                failpoint::pass(Point::JobFinished);
                 self.forget(id).await;
+                failpoint::pass(Point::SpoolCleared);
             }
             Err(StepError::Final(why)) => self.fail(&mut run, why).await,
             Err(error @ (StepError::Temporary(_) | StepError::Silent(..))) => {
@@ -108,12 +112,15 @@ impl Pipeline {
                 let left = self.patience.saturating_sub(lasted).max(SHORTEST_WAIT);
                 let wait = lasted.clamp(SHORTEST_WAIT, LONGEST_WAIT).min(left);
                 tracing::warn!(job = %id, %task, error = why, ?wait, "a temporary fault; the step is tried again");
-                self.hand_back(id, epoch, now.after(wait), Some(since)).await;
+                self.hand_back(id, epoch, wait, Some(since)).await;
                 self.wake_later(id, kind, wait);
             }
             Err(StepError::Lost) => tracing::warn!(job = %id, %task, "the lease is another worker's now; left to it"),
             Err(StepError::Database(error)) => {
                 tracing::warn!(job = %id, %task, %error, "the database failed; the job is taken up again later");
+                if error.is_temporary() {
+                    self.hand_back(id, epoch, SHORTEST_WAIT, fault_since).await;
+                }
             }
         }
     }
@@ -123,9 +130,10 @@ impl Pipeline {
         let (id, task) = (run.id(), run.task());
         Span::current().record("outcome", "failed");
         // A worker whose lease is gone must not pull files out from under the one that has it now.
-        let held = self.db.progress(id, run.epoch(), Timestamp::now(), 0.0).await;
+        let held = run.note_failing(Timestamp::now()).await;
         let taken_back = match async {
-            held.map_err(StepError::from)?;
+            held?;
+            failpoint::pass(Point::JobFailing);
             self.take_back(id).await
         }
         .await
@@ -154,10 +162,27 @@ impl Pipeline {
         }
     }
 
-    /// Gives the job back. It was no fault of the job's, so the attempt does not count.
-    async fn hand_back(&self, id: JobId, epoch: i64, due: Timestamp, fault_since: Option<Timestamp>) {
-        if let Err(error) = self.db.hand_back(id, epoch, Timestamp::now(), due, fault_since, false).await {
-            tracing::warn!(job = %id, %error, "the job cannot be handed back; its lease will run out");
+    /// Gives the job back, to be due after this wait. It was no fault of the job's, so the attempt does not count.
+    ///
+    /// Where the database does not take that, be it full or away, it is told again until it does: a lease that runs out
+    /// would use up an attempt each time. It is renewed as far as possible meanwhile; where another worker has got the job,
+    /// that is the one to go on. What the database cost is not counted as a fault of whatever kept the job before.
+    async fn hand_back(&self, id: JobId, epoch: i64, wait: Duration, fault_since: Option<Timestamp>) {
+        let began = Timestamp::now();
+        loop {
+            let now = Timestamp::now();
+            let since = fault_since.map(|since| since.after(now.since(began)));
+            match self.db.hand_back(id, epoch, now, now.after(wait), since, false).await {
+                Ok(()) => return,
+                Err(error) if error.is_temporary() && !self.stop.is_cancelled() => {
+                    tracing::warn!(job = %id, %error, "the job cannot be handed back yet");
+                    self.stop.run_until_cancelled(tokio::time::sleep(LONGEST_WAIT)).await;
+                }
+                Err(error) => {
+                    tracing::warn!(job = %id, %error, "the job cannot be handed back; its lease will run out");
+                    return;
+                }
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
+use crate::failpoint::{self, Point};
 use crate::model::{JobId, State, Timestamp};
 use crate::spool::UploadStore;
 
@@ -66,6 +67,7 @@ impl Sweeper {
                 "the upload was interrupted: the server stopped before the whole bundle had arrived; send it again";
             if pipeline.db.job_lost_upload(job, now, why).await? {
                 tracing::warn!(%job, "an upload was interrupted when its server died");
+                failpoint::pass(Point::SweepInterrupted);
                 let spool = pipeline.spool.clone();
                 tokio::task::spawn_blocking(move || spool.remove(job)).await??;
             }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{EventFormat, EventSettings, Secret, read_secrets};
 use crate::db::{Db, DueEvent, Recorded};
+use crate::failpoint::{self, Point};
 use crate::measures::{self, Sent};
 use crate::model::Timestamp;
 use crate::seams::service;
@@ -152,10 +153,12 @@ impl Deliverer {
     /// Sends one event and records what came of it. Where that cannot be recorded, the lease runs out and the event is
     /// sent again.
     async fn deliver(&self, event: DueEvent) -> Receiver {
+        failpoint::pass(Point::OutboxTaken);
         let answer = match self.message(&event).await {
             Ok(message) => self.post(&event, message).await,
             Err(why) => Answer::Own(why),
         };
+        failpoint::pass(Point::OutboxPosted);
         let (now, job) = (Timestamp::now(), event.ended.id);
         let (recorded, sent, receiver) = match &answer {
             Answer::Taken => {
@@ -188,6 +191,7 @@ impl Deliverer {
                 }
             }
         };
+        failpoint::pass(Point::OutboxNoted);
         measures::sent(sent);
         if let Err(error) = recorded {
             tracing::warn!(%job, event = event.id, %error, "what came of an event cannot be recorded; it is sent again");

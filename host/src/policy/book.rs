@@ -15,6 +15,7 @@ use super::snapshot::{KeptRule, Snapshot};
 use super::starter;
 use super::tables::Tables;
 use crate::db::{Db, DbError, NewRevision, PutRevisionError, StoredRevision};
+use crate::failpoint::{self, Point};
 use crate::model::{Revision, Timestamp};
 use crate::plugin::Registry;
 
@@ -203,7 +204,9 @@ impl PolicyBook {
         }
         let message = document.message.as_deref().unwrap_or_default();
         let revision = record(&self.db, base, &snapshot, &rules, message, origin).await?;
-        self.publish(Snapshot { revision: Some(revision), ..snapshot })
+        let published = self.publish(Snapshot { revision: Some(revision), ..snapshot });
+        failpoint::pass(Point::PolicyPublished);
+        published
     }
 
     /// Makes an old revision the next one, with the very plugins it had.
@@ -309,7 +312,10 @@ async fn record(
         origin: &origin.origin,
         created: Timestamp::now(),
     };
-    db.put_revision(base, new).await.map_err(|error| match error {
+    failpoint::pass(Point::PolicyChecked);
+    let recorded = db.put_revision(base, new).await;
+    failpoint::pass(Point::PolicyRecorded);
+    recorded.map_err(|error| match error {
         PutRevisionError::Conflict { latest } => PolicyError::Conflict { latest },
         PutRevisionError::PluginGone(_) | PutRevisionError::TableGone(_) => {
             PolicyError::Mistakes(vec![error.to_string()])

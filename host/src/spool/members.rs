@@ -12,6 +12,7 @@ use tar::EntryType;
 
 use super::manifest::{Fault, Ignored, Manifest, Member};
 use super::{METADATA, body::BodyError};
+use crate::failpoint::{self, Point};
 use crate::model::{BundlePath, Document, HashKind};
 
 /// What a bundle may have at most.
@@ -192,6 +193,7 @@ impl Receiver<'_> {
                 break;
             }
             hasher.update(&self.buffer[..count]);
+            failpoint::reach(Point::SpoolMember).map_err(Stop::Io)?;
             file.write_all(&self.buffer[..count]).map_err(Stop::Io)?;
             size += count as u64;
         }

@@ -21,6 +21,7 @@ pub use members::MemberLimits;
 pub use uploads::{AppendError, LockError, Locked, Purpose, UploadId, UploadRecord, UploadStore};
 
 use crate::disk::{self, Disk};
+use crate::failpoint::{self, Point};
 use crate::model::JobId;
 
 const METADATA: &str = "metadata.txt";
@@ -106,12 +107,15 @@ impl Spool {
         let folder = self.job_folder(job);
         let kept = fs::create_dir(&folder).and_then(|()| {
             let manifest = fill(&folder)?;
+            failpoint::reach(Point::SpoolMembers)?;
             fs::write(folder.join(MANIFEST), serde_json::to_vec(&manifest)?)?;
+            failpoint::reach(Point::SpoolManifest)?;
             // The members, metadata.txt and the manifest, the folder and the one above.
             self.disk.sync(manifest.members.len() + 4, || {
                 disk::sync_with_contents(&folder)?;
                 disk::sync_all(&self.folder)
             })?;
+            failpoint::reach(Point::SpoolSynced)?;
             Ok(manifest)
         });
         kept.map_err(|error| {

@@ -1,6 +1,7 @@
 //! `ingest metadata`: the transaction is recorded, which ends the job.
 
 use super::{Run, StepError, blocking};
+use crate::failpoint::{self, Point};
 use crate::model::Timestamp;
 use crate::seams::metadata::Transaction;
 
@@ -18,8 +19,10 @@ impl Run<'_> {
             again: self.came_to_metadata,
         };
         self.pipeline.metadata.put(&transaction).await?;
+        failpoint::pass(Point::MetadataRecorded);
         self.remove_originals().await;
         self.pipeline.db.mark_job_archived(self.id(), Timestamp::now()).await?;
+        failpoint::pass(Point::JobArchived);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Placing, Run, StepError};
+use crate::failpoint::{self, Point};
 use crate::ingest::contents;
 use crate::measures;
 use crate::model::{Document, Finding, Location, Mode, Outcome, RuleReport, Severity, Timestamp};
@@ -49,7 +50,9 @@ impl Run<'_> {
         if let (Verdict::Accepted(_), Some(service)) = (&review.verdict, &pipeline.policy_service) {
             self.ask_service(service, &bundle, &mut review).await?;
         }
+        failpoint::pass(Point::JobJudged);
         pipeline.db.put_report(&review.report, self.epoch(), Timestamp::now()).await?;
+        failpoint::pass(Point::JobReported);
         measures::judged(&review.report);
         pipeline.policy.note_health(&snapshot, &review.report, Timestamp::now()).await;
         self.revision = Some(review.report.revision);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Loaded, Run, StepError, blocking};
 use crate::db::JobFacts;
+use crate::failpoint::{self, Point};
 use crate::model::{Document, TransactionField};
 use crate::spool::Fault;
 
@@ -44,6 +45,7 @@ impl Run<'_> {
             bytes: sizes.fold(0, u64::saturating_add),
         };
         db.describe_job(self.id(), self.epoch(), facts).await?;
+        failpoint::pass(Point::JobLoaded);
         self.loaded = Some(Loaded { document, file_ids });
         Ok(())
     }

@@ -66,6 +66,8 @@ pub(super) struct Run<'a> {
     revision: Option<Revision>,
     /// Whether a run before this one came to `ingest metadata`.
     came_to_metadata: bool,
+    /// Whether such a run found itself failing there, and may have taken files back.
+    was_failing: bool,
     /// Files of a move that the archive has copies of.
     originals: Vec<Arc<Incoming>>,
     /// The step in a trace, which ends with it.
@@ -95,7 +97,10 @@ impl<'a> Run<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, claim: Claim) -> Self {
         let (steps, revision) = (claim.job.steps.clone(), claim.job.revision);
         // What the steps say, which only workers write: the task of a job can be set by hand.
-        let came_to_metadata = steps.iter().any(|step| step.task == Task::IngestMetadata);
+        let at_metadata = steps.iter().find(|step| step.task == Task::IngestMetadata);
+        let came_to_metadata = at_metadata.is_some();
+        // Of a job that goes on, that step ends with the job itself; see `note_failing`.
+        let was_failing = at_metadata.is_some_and(|step| step.ended.is_some());
         Self {
             pipeline,
             claim,
@@ -105,6 +110,7 @@ impl<'a> Run<'a> {
             placing: Placing::Default,
             revision,
             came_to_metadata,
+            was_failing,
             originals: Vec::new(),
             span: tracing::Span::none(),
         }
@@ -146,7 +152,20 @@ impl<'a> Run<'a> {
     /// found once more.
     pub(super) fn files_are_in_place(&self) -> bool {
         let originals_left = self.kind() == JobKind::Move && self.pipeline.archive.leaves_originals();
-        self.came_to_metadata && !originals_left
+        self.came_to_metadata && !self.was_failing && !originals_left
+    }
+
+    /// Notes that the job is about to fail: from here on its files may be out of the archive again, and a run after this one
+    /// must not take them for archived. Fails where the job is another worker's.
+    pub(super) async fn note_failing(&mut self, now: Timestamp) -> Result<(), StepError> {
+        let (db, id, epoch) = (&self.pipeline.db, self.id(), self.epoch());
+        if self.task() == Task::IngestMetadata {
+            self.end_step(now);
+            db.failing(id, epoch, now, self.task(), &self.steps).await?;
+        } else {
+            db.progress(id, epoch, now, 0.0).await?;
+        }
+        Ok(())
     }
 
     /// Notes that a task begins. The tasks that a run before this one has left behind are done again in silence: they

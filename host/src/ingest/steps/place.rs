@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use super::{Placing, Run, StepError};
 use crate::db::{ArchivedFile, Reservation, ReserveError};
+use crate::failpoint::{self, Point};
 use crate::ingest::progress::Meter;
 use crate::ingest::{Pipeline, Sources};
 use crate::model::{BundlePath, Digest, Document, JobId, JobKind, Timestamp};
@@ -83,6 +84,7 @@ impl Run<'_> {
             ReserveError::Db(error) => error.into(),
             error => StepError::Final(error.to_string()),
         })?;
+        failpoint::pass(Point::JobReserved);
         let (job, moved) = (self.id(), self.kind() == JobKind::Move);
         let put = |(file, location): (Checked, Location)| Put {
             incoming: Arc::new(file.incoming),
@@ -104,9 +106,11 @@ impl Run<'_> {
             for batch in puts.chunks(BATCH) {
                 archive.put(batch.to_vec(), &taken).await?;
             }
-            Ok(())
+            Ok::<_, StepError>(())
         };
-        meter.watch(fill, async |percent| Ok(db.progress(id, epoch, Timestamp::now(), percent).await?)).await
+        meter.watch(fill, async |percent| Ok(db.progress(id, epoch, Timestamp::now(), percent).await?)).await?;
+        failpoint::pass(Point::JobPlaced);
+        Ok(())
     }
 }
 
@@ -128,7 +132,9 @@ impl Pipeline {
         let (spool, sources) = (self.spool.clone(), self.sources.clone());
         let puts = super::blocking(move || homes(&spool, &sources, job, &reserved)).await?;
         self.archive.take_back(puts.map_err(|error| StepError::Final(format!("{error:#}")))?).await?;
+        failpoint::pass(Point::JobTakenBack);
         self.db.release(job).await?;
+        failpoint::pass(Point::JobReleased);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use futures::{StreamExt, TryStreamExt};
 
 use super::place::Checked;
-use super::{Run, StepError, all_well, blocking};
+use super::{Placing, Run, StepError, all_well, blocking};
 use crate::ingest::progress::Meter;
 use crate::model::{BundlePath, Digest, FileRow, HashKind, Timestamp};
 use crate::seams::archive::{Incoming, Origin};
@@ -42,19 +42,24 @@ impl Run<'_> {
         let to_put: u64 = rows.iter().map(|row| row.member.size).sum();
         let meter = Meter::new(to_read + to_put);
         let (spool, id) = (&self.pipeline.spool, self.id());
+        // Places are reserved for files alone that were checked: one that is gone has been taken in since.
+        let may_be_gone = matches!(self.placing, Placing::Reserved);
         let to_hash: Vec<_> = rows
             .iter()
             .filter(again)
-            .map(|row| (spool.member(id, row.member), row.claimed.kind, row.member.number, row.member.path.clone()))
+            .map(|row| (spool.member(id, row.member), row.claimed.clone(), row.member.number, row.member.path.clone()))
             .collect();
-        let reading = futures::stream::iter(to_hash.into_iter().map(|(file, kind, number, path)| {
+        let reading = futures::stream::iter(to_hash.into_iter().map(|(file, claimed, number, path)| {
             let meter = meter.clone();
             async move {
-                let digest = blocking(move || hash(&file, kind, &meter)).await?;
-                let digest = digest.map_err(|error| {
-                    StepError::Temporary(format!("data/{path} cannot be read from the spool: {error}"))
-                })?;
-                Ok::<_, StepError>((number, digest))
+                let kind = claimed.kind;
+                match blocking(move || hash(&file, kind, &meter)).await? {
+                    Ok(digest) => Ok((number, digest)),
+                    Err(error) if may_be_gone && error.kind() == io::ErrorKind::NotFound => Ok((number, claimed)),
+                    Err(error) => {
+                        Err(StepError::Temporary(format!("data/{path} cannot be read from the spool: {error}")))
+                    }
+                }
             }
         }))
         .buffer_unordered(HASHED_AT_ONCE)

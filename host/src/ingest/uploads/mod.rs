@@ -17,6 +17,7 @@ pub use error::UploadError;
 use stored::stored;
 
 use super::intake::{Intake, IntakeError, Sender, Taken, forward};
+use crate::failpoint::{self, Point};
 use crate::model::{Digest, HashKind, Job, JobId, Stage, Timestamp};
 use crate::spool::{BodyError, Locked, Purpose, UploadId, UploadRecord, UploadStore, body_channel};
 
@@ -180,6 +181,7 @@ impl Uploads {
                     return Err(UploadError::Offset { given, there });
                 }
                 locked.append(reader, record.length - there, part.checksum.as_ref())?;
+                failpoint::pass(Point::UploadsAppended);
                 Ok(locked)
             });
             let locked = locked.await?;
@@ -235,6 +237,7 @@ impl Uploads {
             }
         };
         let job = self.make_job(record, &key).await?;
+        failpoint::pass(Point::UploadsJob);
         let state = self.settle(state.record, job).await?;
         drop(locked);
         Ok(state)

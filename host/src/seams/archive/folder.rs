@@ -13,14 +13,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
-use rustix::fs::{AtFlags, RenameFlags};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::{AtFlags, OFlags, RenameFlags};
 use rustix::io::Errno;
 use tokio::io::AsyncReadExt as _;
 
 use super::incoming::Incoming;
 use super::{Archive, Contents, Location, Put, SeamError, Taken, missing};
 use crate::disk::Disk;
+use crate::failpoint::{self, Point};
+use crate::model::JobId;
 
 /// Where files from other file systems are written before they are renamed into their places.
 pub(crate) const ASIDE: &str = ".incoming";
@@ -62,10 +64,12 @@ impl FolderArchive {
             // Nobody has said yet that what it holds is on the disk.
             fresh.extend((!file.incoming.synced).then(|| file.location.as_str()));
         }
-        let synced = self.sync(&folders, &fresh);
+        let synced = failpoint::reach(Point::ArchiveSync).and_then(|()| self.sync(&folders, &fresh));
         synced.map_err(|error| SeamError::Unavailable(format!("the archive cannot be synced: {error}")))?;
+        failpoint::pass(Point::ArchiveSynced);
         // Only now are the copies safe, and their originals may go.
         for source in copied {
+            failpoint::pass(Point::ArchiveCopied);
             let name: &Incoming = source;
             match name.folder.remove_file(&name.name) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -106,6 +110,7 @@ impl FolderArchive {
         if incoming.identity.is_none() {
             return taken_in();
         }
+        failpoint::reach(Point::ArchivePut)?;
         match rustix::fs::renameat_with(&incoming.folder, &incoming.name, folder, name, RenameFlags::NOREPLACE) {
             Ok(()) => {
                 let moved = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -114,44 +119,37 @@ impl FolderArchive {
                     rustix::fs::renameat_with(folder, name, &incoming.folder, &incoming.name, RenameFlags::NOREPLACE)?;
                     return Err(io::Error::other("it was exchanged for another file while it was being moved"));
                 }
+                failpoint::reach(Point::ArchivePlaced)?;
                 Ok(None)
             }
             Err(Errno::NOENT) => taken_in(),
             Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS) => {
-                self.copy(folder, name, incoming).map(|()| Some(incoming))
+                self.copy(folder, name, incoming, file.job).map(|()| Some(incoming))
             }
             Err(error) => Err(error.into()),
         }
     }
 
     /// Copies a file in from another file system, or on one that knows no rename without overwriting.
-    fn copy(&self, folder: &Dir, name: &str, incoming: &Incoming) -> io::Result<()> {
+    fn copy(&self, folder: &Dir, name: &str, incoming: &Incoming, job: JobId) -> io::Result<()> {
         let mut source = incoming.folder.open(&incoming.name)?.into_std();
         let metadata = source.metadata()?;
         if incoming.identity != Some((metadata.dev(), metadata.ino())) {
             return Err(io::Error::other("it was exchanged for another file while it was being moved"));
         }
         let aside = self.root.open_dir(ASIDE)?;
-        let temporary = format!("{:016x}", rand::random::<u64>());
+        let temporary = format!("{}{:016x}", aside_of(job), rand::random::<u64>());
         let copied = (|| {
             let mut options = OpenOptions::new();
             let mut copy = aside.open_with(&temporary, options.write(true).create_new(true))?.into_std();
             io::copy(&mut source, &mut copy)?;
             copy.set_modified(metadata.modified()?)?;
+            failpoint::reach(Point::ArchiveCopying)?;
             copy.sync_all()?;
-            // A link refuses to overwrite on every file system that has links.
-            match aside.hard_link(&temporary, folder, name) {
-                // The same file, put there by a run that was cut off before it could remove the original.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    let mut there = folder.open(name)?.into_std();
-                    if same_contents(&mut aside.open(&temporary)?.into_std(), &mut there)? {
-                        Ok(())
-                    } else {
-                        Err(error)
-                    }
-                }
-                other => other,
-            }
+            // What lies there already is the same file where a run was cut off before it could remove the original.
+            link_in(&aside, &temporary, folder, name)?;
+            failpoint::pass(Point::ArchiveLinked);
+            Ok(())
         })();
         aside.remove_file(&temporary).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
@@ -160,7 +158,26 @@ impl FolderArchive {
         copied
     }
 
+    /// Removes the copies that earlier runs of a job were making when they were cut off.
+    fn give_up_all(&self, job: JobId) -> io::Result<()> {
+        let aside = self.root.open_dir(ASIDE)?;
+        let mine = aside_of(job);
+        for entry in aside.entries()? {
+            let name = entry?.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with(&mine)) {
+                match aside.remove_file(&name) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn take_back_all(&self, files: &[Put]) -> Result<(), SeamError> {
+        if let Some(file) = files.first() {
+            self.give_up_all(file.job).map_err(|error| self.failed(&file.location, &error))?;
+        }
         for file in files {
             let (below, name) = file.location.split();
             let folder = match below {
@@ -171,19 +188,18 @@ impl FolderArchive {
                 let target = &file.incoming;
                 match rustix::fs::renameat_with(&folder, name, &target.folder, &target.name, RenameFlags::NOREPLACE) {
                     Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS) => {
-                        let mut source = folder.open(name)?.into_std();
-                        let mut options = OpenOptions::new();
-                        options.write(true).create_new(true);
-                        let mut copy = target.folder.open_with(&target.name, &options)?.into_std();
-                        io::copy(&mut source, &mut copy)?;
-                        copy.sync_all()?;
+                        give_back(&folder, name, target, file.job)?;
+                        failpoint::reach(Point::ArchiveGivenBack)?;
                         folder.remove_file(name)
                     }
                     other => Ok(other?),
                 }
             });
             match back {
-                Ok(()) => self.prune(&file.location),
+                Ok(()) => {
+                    failpoint::pass(Point::ArchiveReturned);
+                    self.prune(&file.location);
+                }
                 // Never put, or given back already.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(self.failed(&file.location, &error)),
@@ -240,6 +256,46 @@ impl FolderArchive {
     }
 }
 
+/// What the names begin with of copies that a job makes aside.
+fn aside_of(job: JobId) -> String {
+    format!("{job}-")
+}
+
+/// Gives a file its name in another folder, if that is free or the same file's already. A link refuses to overwrite on
+/// every file system that has links.
+fn link_in(aside: &Dir, temporary: &str, folder: &Dir, name: &str) -> io::Result<()> {
+    match aside.hard_link(temporary, folder, name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let mut there = folder.open(name)?.into_std();
+            if same_contents(&mut aside.open(temporary)?.into_std(), &mut there)? { Ok(()) } else { Err(error) }
+        }
+        other => other,
+    }
+}
+
+/// Copies a file back to another file system, where it came from: whole or not at all, and a run that was cut off in it
+/// is gone on with.
+fn give_back(folder: &Dir, name: &str, target: &Incoming, job: JobId) -> io::Result<()> {
+    let mut source = folder.open(name)?.into_std();
+    let metadata = source.metadata()?;
+    // The same name each time, so that what a run leaves that was cut off is written over.
+    let temporary = format!(".sluice-{job}-{}", metadata.ino());
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    let given = (|| {
+        let mut copy = target.folder.open_with(&temporary, &options)?.into_std();
+        io::copy(&mut source, &mut copy)?;
+        copy.set_modified(metadata.modified()?)?;
+        copy.sync_all()?;
+        link_in(&target.folder, &temporary, &target.folder, &target.name)
+    })();
+    target.folder.remove_file(&temporary).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
+    given
+}
+
 /// Whether two files have the same bytes.
 fn same_contents(one: &mut File, other: &mut File) -> io::Result<bool> {
     if one.metadata()?.len() != other.metadata()?.len() {
@@ -275,6 +331,14 @@ impl Archive for FolderArchive {
         self.blocking(move |archive| archive.put_all(&files)).await?;
         taken.add(bytes);
         Ok(())
+    }
+
+    async fn give_up(&self, job: JobId) -> Result<(), SeamError> {
+        self.blocking(move |archive| {
+            let given_up = archive.give_up_all(job);
+            given_up.map_err(|error| SeamError::Unavailable(format!("the archive cannot be tidied up: {error}")))
+        })
+        .await
     }
 
     async fn take_back(&self, files: Vec<Put>) -> Result<(), SeamError> {
@@ -318,7 +382,6 @@ impl Archive for FolderArchive {
 mod tests {
     use super::super::Origin;
     use super::*;
-    use crate::model::JobId;
 
     struct Site {
         _folder: tempfile::TempDir,
@@ -392,12 +455,41 @@ mod tests {
         let site = site();
         let put = site.file("x", "abc", "x");
         let folder = site.archive.folder(&put.location).unwrap();
-        site.archive.copy(&folder, "x", &put.incoming).unwrap();
-        site.archive.copy(&folder, "x", &put.incoming).unwrap();
+        site.archive.copy(&folder, "x", &put.incoming, put.job).unwrap();
+        site.archive.copy(&folder, "x", &put.incoming, put.job).unwrap();
         std::fs::write(site.target.join("x"), "xyz").unwrap();
-        let error = site.archive.copy(&folder, "x", &put.incoming).unwrap_err();
+        let error = site.archive.copy(&folder, "x", &put.incoming, put.job).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read_dir(site.target.join(ASIDE)).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_a_run_was_copying_when_it_was_cut_off_is_given_up_with_its_job() {
+        let site = site();
+        let aside = site.target.join(ASIDE);
+        for name in ["1-00ab", "1-00cd", "11-00ab"] {
+            std::fs::write(aside.join(name), "half").unwrap();
+        }
+        site.archive.give_up(JobId::new(1)).await.unwrap();
+        let left: Vec<_> = std::fs::read_dir(aside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["11-00ab"]);
+    }
+
+    #[test]
+    fn giving_a_copy_back_goes_on_where_it_was_cut_off_and_overwrites_nothing() {
+        let site = site();
+        let put = site.file("x", "abc", "x");
+        std::fs::write(site.target.join("x"), "abc").unwrap();
+        let folder = site.archive.folder(&put.location).unwrap();
+        // Cut off between the copy and the removal, it finds the file where it belongs.
+        give_back(&folder, "x", &put.incoming, put.job).unwrap();
+        std::fs::remove_file(site.source.join("x")).unwrap();
+        give_back(&folder, "x", &put.incoming, put.job).unwrap();
+        assert_eq!(std::fs::read_to_string(site.source.join("x")).unwrap(), "abc");
+        std::fs::write(site.source.join("x"), "xyz").unwrap();
+        let error = give_back(&folder, "x", &put.incoming, put.job).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_dir(&site.source).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Bundles made from nothing, of any size: they are streamed, so that the test needs no more memory than the gate may.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -32,6 +33,21 @@ impl Generated {
     /// The paths of all files below `data/`.
     pub(crate) fn paths(self) -> impl Iterator<Item = String> {
         (0..self.files).map(Self::path)
+    }
+
+    /// The files by their paths below `data/`, as the tar has them.
+    pub(crate) fn contents(self) -> BTreeMap<String, Vec<u8>> {
+        let bytes = self.bytes();
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let entries = archive.entries().expect("a tar").map(|entry| entry.expect("a member"));
+        entries
+            .filter_map(|mut entry| {
+                let path = entry.path().expect("a path").to_str().expect("UTF-8").strip_prefix("data/")?.to_owned();
+                let mut contents = Vec::new();
+                io::Read::read_to_end(&mut entry, &mut contents).expect("contents");
+                Some((path, contents))
+            })
+            .collect()
     }
 
     /// The whole bundle at once, for small ones.

@@ -1,9 +1,18 @@
 //! Acknowledged means durable: whatever dies, the job ends, once, in a state that a client can read.
 
+mod check;
+#[cfg(debug_assertions)]
+mod crash;
+#[cfg(debug_assertions)]
+mod failpoints;
 mod fleet;
 mod killed;
+mod load;
 mod lost_queue;
+mod parcel;
 mod stopped;
+#[cfg(debug_assertions)]
+mod storage;
 
 use serde_json::json;
 

@@ -24,6 +24,7 @@ pub(crate) struct Options {
     policy: Option<String>,
     move_roots: Vec<PathBuf>,
     workers: Option<usize>,
+    within: Vec<String>,
 }
 
 impl Options {
@@ -60,6 +61,12 @@ impl Options {
     /// `sluice serve --no-worker`, and so many `sluice worker` beside it.
     pub(crate) fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
+        self
+    }
+
+    /// A program that becomes `sluice serve`: this command, with the program and its arguments behind it.
+    pub(crate) fn within(mut self, command: &[&str]) -> Self {
+        self.within = command.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -129,7 +136,7 @@ impl Site {
             args.extend(["--policy".to_owned(), text(&path)]);
         }
         args.extend(self.args());
-        Process::start(self.folder.path(), "serve", &args, &self.options.env)
+        Process::start_within(&self.options.within, self.folder.path(), "serve", &args, &self.options.env)
     }
 
     pub(crate) async fn restart_with_policy(&mut self, policy: &serde_json::Value) {
@@ -179,6 +186,22 @@ impl Site {
     /// The worker that was started last.
     pub(crate) fn worker(&self) -> &Process {
         self.workers.last().expect("a running worker")
+    }
+
+    /// The processes that have ended by themselves, and how.
+    pub(crate) fn ended(&self) -> Vec<ExitStatus> {
+        self.serve.iter().chain(&self.workers).filter_map(Process::ended).collect()
+    }
+
+    /// Starts what has ended or was killed again, as whatever manages services does.
+    pub(crate) async fn start_what_ended(&mut self) {
+        self.workers.retain(|worker| worker.ended().is_none());
+        if self.serve.as_ref().is_none_or(|serve| serve.ended().is_some()) {
+            self.start_serve().await;
+        }
+        while self.workers.len() < self.options.workers.unwrap_or(0) {
+            self.start_worker();
+        }
     }
 
     /// Ends all processes at once, with no chance to tidy up.

@@ -25,10 +25,29 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the program in `folder`. All it says goes to `folder/NAME.log`, after what earlier ones said there.
     pub(crate) fn start(folder: &Path, name: &str, args: &[String], env: &[(String, String)]) -> Self {
+        Self::start_within(&[], folder, name, args, env)
+    }
+
+    /// The same through a command that becomes the program in the end, so that it has its process id.
+    pub(crate) fn start_within(
+        within: &[String],
+        folder: &Path,
+        name: &str,
+        args: &[String],
+        env: &[(String, String)],
+    ) -> Self {
         let log = folder.join(format!("{name}.log"));
         let mut file = append(&log);
         writeln!(file, "---- sluice {}", args.join(" ")).expect("a log line");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+        let program = env!("CARGO_BIN_EXE_sluice");
+        let mut command = match within {
+            [] => Command::new(program),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         // Neither a configuration file nor a variable of whoever runs the tests takes part.
         command.current_dir(folder).args(args).env_clear();
         for name in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE", "SLUICE_LOG", "RUST_LOG"] {
@@ -104,6 +123,11 @@ impl Process {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.pid as i32).expect("a process id");
         kill_process(pid, signal).expect("a process to signal");
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// A line of `/proc/PID/status` such as `VmHWM`, in bytes.

@@ -2,8 +2,6 @@
 //! coming while each of the seven is stopped and started again in turn. In the end a checker that knows only what was
 //! sent and what was answered compares it with what is there.
 
-mod check;
-mod load;
 mod objects;
 
 use std::path::{Path, PathBuf};
@@ -12,11 +10,14 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::check::{self, Database};
+use super::load::{Load, Plan};
+use super::parcel::{How, Parcel, Thing};
+use crate::bundle::Generated;
 use crate::postgres::Server;
 use crate::redis::Redis;
 use crate::site::{Process, plugin_folders};
-use crate::wait::{PATIENCE, until};
-use load::Load;
+use crate::wait::{PATIENCE, until, until_or_not};
 use objects::Objects;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,7 +35,14 @@ async fn soak_a_site_of_four_processes_outlives_each_of_its_parts_again_and_agai
 /// Sends so many bundles, while all parts are stopped in turn, so many times over.
 async fn outlives(bundles: u64, rounds: u64) {
     let Some(mut fleet) = Fleet::start().await else { return };
-    let load = Load::new(bundles, fleet.addresses(), fleet.data().join("incoming"));
+    let load = Load::new(Plan {
+        parcel,
+        count: Some(bundles),
+        uploaders: 8,
+        pause: Duration::ZERO,
+        addresses: fleet.addresses(),
+        roots: vec![fleet.data().join("incoming")],
+    });
     let sending = load.send();
     let faults = rounds * Fleet::PARTS as u64;
     // The first faults fall into the first bundles, the last ones into the last: at equal distances in between.
@@ -47,12 +55,37 @@ async fn outlives(bundles: u64, rounds: u64) {
         .await;
         fleet.stop_and_start((fault % Fleet::PARTS as u64) as usize, &load).await;
     }
-    sending.await.expect("the uploaders have come through");
+    sending.join_all().await;
+    load.assert_no_complaint();
     fleet.start_what_ended().await;
-    let rejected = check::every_promise_is_kept(&fleet, &load).await;
+    let mut database = Database::postgres(&fleet.postgres.url()).await;
+    let address = fleet.address();
+    let rejected = check::every_promise_is_kept(&address, &mut database, || fleet.objects.contents(), &load).await;
     fleet.start_workers_anew().await;
-    check::nothing_is_left_over(&fleet, &rejected).await;
+    check::the_spool_is_empty(&fleet.spool(), &mut database, &rejected).await;
+    let mut unfinished = Vec::new();
+    let finished = until_or_not(PATIENCE, || {
+        unfinished = fleet.objects.unfinished();
+        unfinished.is_empty()
+    })
+    .await;
+    assert!(finished, "the store has uploads that nobody ended: {unfinished:?}");
+    drop(database);
     fleet.stop().await;
+}
+
+fn parcel(number: u64) -> Parcel {
+    let thing = match number {
+        // Larger than what the archive is sent at once.
+        _ if number % 97 == 11 => Thing::Good(Generated { files: 1, size: 9 << 20, seed: number }),
+        _ if number % 10 == 3 => Thing::Foreign,
+        _ if number % 10 == 7 => Thing::Move(0),
+        _ => {
+            let (files, size) = (1 + number % 5, 100 + number * 37 % 3_000);
+            Thing::Good(Generated { files: files as u32, size, seed: number })
+        }
+    };
+    Parcel { thing, how: How::Keyed }
 }
 
 /// The site. What runs is stopped with it.
@@ -189,6 +222,3 @@ impl Fleet {
 fn text(path: &Path) -> String {
     path.to_str().expect("a path in UTF-8").to_owned()
 }
-
-/// How long all jobs may take to end after the last fault.
-const SETTLED: Duration = Duration::from_secs(300);
