@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{QueueTls, QueueUrl};
 use crate::failpoint::{self, Point};
@@ -68,8 +69,10 @@ macro_rules! run_worker {
             .backend($storage.poll_with_strategy(Strategy::new().stream($looks).interval(LOOK)))
             .concurrency($concurrency)
             .build(move |wake_up: WakeUp| {
-                let handle = handle.clone();
-                async move { handle(wake_up.job).await }
+                // On a task of its own. The worker is one task, which asks the queue whenever it is woken: were jobs part of
+                // it, each step of each job would be a question, and all of them would share a processor.
+                let job = AbortOnDropHandle::new(tokio::spawn(handle(wake_up.job)));
+                async move { job.await }
             })
             .run_until(stopped)
             .await
