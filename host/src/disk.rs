@@ -202,6 +202,7 @@ mod tests {
         };
         assert!(is_alone(FEW));
         assert!(!is_alone(FEW + 1), "many are flushed with everything");
+        disk.flush_by(|_| Ok(())).unwrap();
         assert!(!disk.is_wary(), "a quick flush ends the caution");
     }
 }

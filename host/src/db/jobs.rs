@@ -173,25 +173,26 @@ impl Db {
         Ok(touched > 0)
     }
 
-    /// Records that a job's bytes are on disk: from here on it waits for a worker. Durable.
+    /// Records that a job's bytes are on disk: from here on it waits for a worker. Durable. The job as it is then.
     ///
     /// Lost is the lease of a job that was given up or cancelled while it was received.
-    pub async fn job_received(&self, id: JobId, owner: &str, now: Timestamp, bytes: u64, files: u64) -> Result<()> {
-        let mut session = self.begin(Durability::Durable).await?;
-        let touched = session
-            .execute(
-                "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3,
-                     bytes = $4, files = $5, lease_owner = NULL, lease_until = NULL
-                 WHERE id = $1 AND lease_owner = $2 AND stage = 'receiving'",
-                args![id, owner, now, whole(bytes), whole(files)],
-            )
-            .await?;
-        if touched == 0 {
+    pub async fn job_received(&self, id: JobId, owner: &str, now: Timestamp, bytes: u64, files: u64) -> Result<Job> {
+        let mut session = self.write_durably().await?;
+        let received = concat!(
+            "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3,
+                 bytes = $4, files = $5, lease_owner = NULL, lease_until = NULL
+             WHERE id = $1 AND lease_owner = $2 AND stage = 'receiving' RETURNING ",
+            job_columns!()
+        );
+        let mut row = session.row(received, args![id, owner, now, whole(bytes), whole(files)]).await?;
+        if row.is_none() {
             // Said before, by a caller who never heard the answer.
-            let said = "SELECT 1 AS one FROM jobs WHERE id = $1 AND received IS NOT NULL";
-            session.row(said, args![id]).await?.ok_or(DbError::LeaseLost(id))?;
+            let said = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1 AND received IS NOT NULL");
+            row = session.row(said, args![id]).await?;
         }
-        session.commit().await
+        let job = read_job(&row.ok_or(DbError::LeaseLost(id))?)?;
+        session.commit().await?;
+        Ok(job)
     }
 
     /// Ends a job whose bytes will not come any more. Whether it was still being received.

@@ -216,19 +216,21 @@ impl Intake {
         let now = Timestamp::now();
         match received {
             Ok((bytes, files)) => {
-                if let Err(error) = self.db.job_received(job, &self.owner, now, bytes, files).await {
-                    // A commit whose answer was lost may have happened, and then the job is run. So the bundle stays until
-                    // the sweeper has ended the row, which needs the database as well.
-                    if !error.is_temporary() {
-                        self.forget(job).await;
+                // As it is before a worker is told, so that the client sees the job as it was acknowledged.
+                let received = match self.db.job_received(job, &self.owner, now, bytes, files).await {
+                    Ok(received) => received,
+                    Err(error) => {
+                        // A commit whose answer was lost may have happened, and then the job is run. So the bundle stays
+                        // until the sweeper has ended the row, which needs the database as well.
+                        if !error.is_temporary() {
+                            self.forget(job).await;
+                        }
+                        return Err(error.into());
                     }
-                    return Err(error.into());
-                }
+                };
                 failpoint::pass(Point::IntakeCommitted);
                 drop(hold);
                 measures::received(kind, bytes);
-                // Read before a worker is told, so that the client sees the job as it was acknowledged.
-                let received = self.db.get_job(job).await?.ok_or(DbError::LeaseLost(job))?;
                 self.wake.wake(job, kind).await;
                 failpoint::pass(Point::IntakeWoken);
                 Ok(received)

@@ -60,8 +60,9 @@ impl CompiledCache {
 
     /// Takes up what a compiling process of this program has just made, and keeps it.
     pub(super) fn adopt(&self, engine: &Engine, digest: &str, code: &[u8]) -> wasmtime::Result<Component> {
+        let component = trusted(engine, code)?;
         self.put_code(digest, code);
-        trusted(engine, code)
+        Ok(component)
     }
 
     /// Keeps a component. A cache that cannot be written costs time, nothing else.

@@ -246,7 +246,9 @@ impl Sandbox {
             let code = compiler.compile(wasm).await?;
             let (inner, digest) = (self.inner.clone(), digest.to_owned());
             let adopted = blocking(move || inner.cache.adopt(&inner.engine, &digest, &code)).await?;
-            return adopted.map_err(|error| LoadError::Compiler(format!("{error:#}")));
+            // The compiler is this very program, so what does not fit is the component: its tables, memories, modules.
+            return adopted
+                .map_err(|error| LoadError::Invalid(format!("it asks for more than a call is given: {error:#}")));
         }
         let (inner, digest) = (self.inner.clone(), digest.to_owned());
         let compiled = blocking(move || {

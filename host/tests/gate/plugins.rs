@@ -24,6 +24,7 @@ macro_rules! failures {
 
 failures! {
     an_endless_loop_is_a_timeout: "loop" => "timeout";
+    an_endless_loop_of_calls_to_the_gate_is_a_timeout: "loop-in-host-calls" => "timeout";
     endless_memory_is_a_memory_failure: "memory" => "memory";
     a_panic_is_a_trap: "panic" => "trap";
     an_unreachable_is_a_trap: "trap" => "trap";
@@ -156,9 +157,25 @@ over! { sqlite, redis: [a_mover_that_breaks_the_law_places_nothing] }
 
 async fn a_mover_that_breaks_the_law_places_nothing(stores: Stores) {
     let mut site = Site::over(stores).await;
-    for act in
-        ["escape", "absolute", "nul", "clash", "file-as-folder", "missing", "twice", "unknown-file", "loop", "panic"]
-    {
+    let acts = [
+        "escape",
+        "absolute",
+        "nul",
+        "dot",
+        "double-slash",
+        "many-parts",
+        "long-part",
+        "empty",
+        "clash",
+        "file-as-folder",
+        "missing",
+        "twice",
+        "unknown-file",
+        "too-many",
+        "loop",
+        "panic",
+    ];
+    for act in acts {
         // The starter's mover steps aside for this user, and the hostile one steps in.
         site.edit_policy(|rules| {
             rules.retain(|rule| rule["plugin"] != "hostile-mover");

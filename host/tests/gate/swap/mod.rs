@@ -3,6 +3,7 @@
 mod access;
 mod command_line;
 mod health;
+mod hostile;
 mod load;
 mod nodes;
 mod registry;

@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::{component, etag, read, told};
 use crate::site::{Options, Reply, Site};
 
-async fn push(site: &Site, wasm: impl Into<reqwest::Body>) -> Reply {
+pub(super) async fn push(site: &Site, wasm: impl Into<reqwest::Body>) -> Reply {
     site.send(site.api_request(Method::POST, "/api/plugins", None).body(wasm)).await
 }
 
 /// A component that is refused by this check, for a reason that says so.
-async fn assert_refused(site: &Site, wasm: impl Into<reqwest::Body>, check: &str, words: &str) {
+pub(super) async fn assert_refused(site: &Site, wasm: impl Into<reqwest::Body>, check: &str, words: &str) {
     let reply = push(site, wasm).await;
     assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", reply.text());
     let problem = reply.json();
@@ -19,7 +19,7 @@ async fn assert_refused(site: &Site, wasm: impl Into<reqwest::Body>, check: &str
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(words)), "{words} in {problem}");
 }
 
-fn wat(text: &str) -> Vec<u8> {
+pub(super) fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("a component")
 }
 
