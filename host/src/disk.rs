@@ -197,7 +197,11 @@ mod tests {
         disk.0.turns().wary_until = Some(Instant::now() + Duration::from_secs(3600));
         let is_alone = |files: usize| {
             let mut alone = false;
-            disk.sync(files, || Ok(alone = true)).unwrap();
+            let note = || {
+                alone = true;
+                Ok(())
+            };
+            disk.sync(files, note).unwrap();
             alone
         };
         assert!(is_alone(FEW));

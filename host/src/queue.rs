@@ -71,8 +71,7 @@ macro_rules! run_worker {
             .build(move |wake_up: WakeUp| {
                 // On a task of its own. The worker is one task, which asks the queue whenever it is woken: were jobs part of
                 // it, each step of each job would be a question, and all of them would share a processor.
-                let job = AbortOnDropHandle::new(tokio::spawn(handle(wake_up.job)));
-                async move { job.await }
+                AbortOnDropHandle::new(tokio::spawn(handle(wake_up.job)))
             })
             .run_until(stopped)
             .await

@@ -245,10 +245,7 @@ impl Db {
     /// Ends a job. Durable. The same end may be recorded again by the same claim.
     pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<()> {
         let steps = steps_text(end.steps);
-        let mut session = match self.tells_nobody() {
-            true => self.write_durably().await?,
-            false => self.begin(Durability::Durable).await?,
-        };
+        let mut session = self.begin(Durability::Durable).await?;
         let row = session
             .row(
                 concat!(

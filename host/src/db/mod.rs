@@ -171,17 +171,6 @@ impl Db {
         .writes(&self.written))
     }
 
-    /// A session for a single write, which is on the disk after the session's commit. SQLite is spared the words around a
-    /// transaction: each is a journey to the connection's thread and back.
-    async fn write_durably(&self) -> Result<Session> {
-        match &self.pools {
-            Pools::Sqlite { writer, flush, .. } => {
-                Ok(Session::sqlite(writer.acquire().await?).flushed_by(flush.clone()).writes(&self.written))
-            }
-            Pools::Postgres(_) => self.begin(Durability::Durable).await,
-        }
-    }
-
     /// A session whose statements are one transaction.
     async fn begin(&self, durability: Durability) -> Result<Session> {
         Ok(match &self.pools {

@@ -150,16 +150,11 @@ impl Db {
         self
     }
 
-    /// Whether the end of a job is no event.
-    pub(super) fn tells_nobody(&self) -> bool {
-        self.outbox.recorded == Recorded::Nothing
-    }
-
     /// Writes the event of a job that has just ended into the transaction that ends it. Where `ending` is not given, the
     /// job's record says how it ended. Whether an event was written, which is to be handed to [`told`](Db::told) once
     /// the transaction is committed.
     pub(super) async fn tell(&self, session: &mut Session, job: &Job, ending: Option<Ending>) -> Result<bool> {
-        if self.tells_nobody() {
+        if self.outbox.recorded == Recorded::Nothing {
             return Ok(false);
         }
         let ending = match (ending, job.state) {

@@ -90,12 +90,6 @@ impl Session {
         Self { lane: Lane::PostgresTransaction(transaction), flush: None, _told: None }
     }
 
-    /// A session whose writes are flushed by its commit.
-    pub(super) fn flushed_by(mut self, flush: Flush) -> Self {
-        self.flush = Some(flush);
-        self
-    }
-
     /// A session to write on: whoever waits for that is told when it is over.
     pub(super) fn writes(mut self, written: &Arc<Notify>) -> Self {
         self._told = Some(Told(written.clone()));
