@@ -2,20 +2,16 @@
 //! turns, so that a machine that is slow for a while is slow for both.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use bytes::Bytes;
-use serde_json::Value;
 use sqlx::{Connection as _, Executor as _};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 
 use crate::bundle::bundle;
+use crate::postgres::Database;
 use crate::results::{Results, median};
-use crate::server::{program, scratch};
+use crate::server::{Server, scratch};
 
 /// Jobs that wait, and those that have ended long ago.
 const QUEUE: u32 = 100_000;
@@ -25,64 +21,39 @@ const CALLS: u32 = 600;
 
 /// A gate that works nothing off, so that what waits goes on waiting.
 struct Gate {
-    child: Child,
-    base: String,
-    http: reqwest::Client,
+    server: Server,
+    // Gone after the server.
     _folder: TempDir,
-    /// The server, and the name of the gate's own database there.
-    database: Option<(String, String)>,
+    _database: Option<Database>,
 }
 
 impl Gate {
     /// With these rows put into its database and its queue, once their tables are there.
-    async fn with(databases: &Databases, name: &str, rows: &str, wake_ups: &str) -> anyhow::Result<Self> {
+    async fn with(database: Option<Database>, rows: &str, wake_ups: &str) -> anyhow::Result<Self> {
         let folder = scratch()?;
-        let database = databases.create(name).await?;
-        let url = database.as_ref().map(|(server, name)| format!("{}/{name}", without_name(server)));
-        let (mut child, _) = start(folder.path(), url.as_deref()).await?;
-        fill(folder.path(), url.as_deref(), rows, wake_ups).await?;
-        child.kill().await?;
+        let url = database.as_ref().map(Database::url);
+        let mut options = vec!["--no-worker".to_owned()];
+        options.extend(url.into_iter().flat_map(|url| ["--database".to_owned(), url.to_owned()]));
+        Server::start_in(folder.path(), &options).await?.stop().await?;
+        fill(folder.path(), url, rows, wake_ups).await?;
         // Started anew, it has nothing in its caches that came with the filling.
-        let (child, base) = start(folder.path(), url.as_deref()).await?;
-        let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { child, base, http, _folder: folder, database })
-    }
-
-    async fn end(mut self) -> anyhow::Result<()> {
-        self.child.kill().await?;
-        if let Some((server, name)) = &self.database {
-            run_on(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await?;
-        }
-        Ok(())
+        let server = Server::start_in(folder.path(), &options).await?;
+        Ok(Self { server, _folder: folder, _database: database })
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<f64> {
         let began = Instant::now();
-        let answer = self.http.get(format!("{}{path}", self.base)).send().await?.error_for_status()?;
+        let url = format!("{}{path}", self.server.base);
+        let answer = self.server.http.get(url).send().await?.error_for_status()?;
         answer.bytes().await?;
         Ok(began.elapsed().as_secs_f64() * 1e6)
     }
 
     /// Microseconds until a bundle was taken, and its job.
     async fn accept(&self, bundle: Bytes) -> anyhow::Result<(f64, u64)> {
-        let began = Instant::now();
-        let answer = self.http.post(format!("{}/upload", self.base)).body(bundle).send().await?.error_for_status()?;
-        let state: Value = answer.json().await?;
-        Ok((began.elapsed().as_secs_f64() * 1e6, state["job_id"].as_u64().context("an id")?))
+        let (job, seconds) = self.server.send("/upload", "application/octet-stream", bundle).await?;
+        Ok((seconds * 1e6, job))
     }
-}
-
-async fn start(folder: &Path, database: Option<&str>) -> anyhow::Result<(Child, String)> {
-    let mut command = Command::new(program());
-    command.args(["serve", "--no-worker", "--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(folder);
-    if let Some(database) = database {
-        command.args(["--database", database]);
-    }
-    let mut child =
-        command.stdout(Stdio::piped()).kill_on_drop(true).spawn().context("the program cannot be started")?;
-    let mut lines = BufReader::new(child.stdout.take().context("a pipe")?).lines();
-    let line = lines.next_line().await?.context("the program ended; look above for why")?;
-    Ok((child, line.rsplit(' ').next().unwrap_or_default().to_owned()))
 }
 
 async fn fill(folder: &Path, database: Option<&str>, rows: &str, wake_ups: &str) -> anyhow::Result<()> {
@@ -130,9 +101,9 @@ fn wake_ups(count: u32) -> String {
 
 /// A hundred jobs waiting, and a hundred thousand.
 pub(crate) async fn queue(results: &mut Results) -> anyhow::Result<()> {
-    for (kind, databases) in databases() {
-        let short = Gate::with(&databases, "short", &jobs(100, "waiting"), &wake_ups(100)).await?;
-        let long = Gate::with(&databases, "long", &jobs(QUEUE, "waiting"), &wake_ups(QUEUE)).await?;
+    for (kind, [one, other]) in databases().await {
+        let short = Gate::with(one, &jobs(100, "waiting"), &wake_ups(100)).await?;
+        let long = Gate::with(other, &jobs(QUEUE, "waiting"), &wake_ups(QUEUE)).await?;
         let bundles: Vec<_> = (0..16).map(|seed| bundle(3, 1_024, seed)).collect();
         let mut took: [[Vec<f64>; 2]; 4] = Default::default();
         for turn in 0..CALLS {
@@ -147,17 +118,17 @@ pub(crate) async fn queue(results: &mut Results) -> anyhow::Result<()> {
         for (what, mut took) in ["accepting", "listing", "listing what waits", "/get_state"].into_iter().zip(took) {
             compare(results, &format!("queue: {what}, {kind}"), ["100 wait", "100,000 wait"], &mut took);
         }
-        short.end().await?;
-        long.end().await?;
+        short.server.stop().await?;
+        long.server.stop().await?;
     }
     Ok(())
 }
 
 /// A job table of one row, and one of a million.
 pub(crate) async fn million(results: &mut Results) -> anyhow::Result<()> {
-    for (kind, databases) in databases() {
-        let empty = Gate::with(&databases, "empty", &jobs(1, "done"), "").await?;
-        let full = Gate::with(&databases, "full", &jobs(HISTORY, "done"), "").await?;
+    for (kind, [one, other]) in databases().await {
+        let empty = Gate::with(one, &jobs(1, "done"), "").await?;
+        let full = Gate::with(other, &jobs(HISTORY, "done"), "").await?;
         let mut took: [[Vec<f64>; 2]; 2] = Default::default();
         for turn in 0..4 * CALLS {
             // All over the table.
@@ -170,8 +141,8 @@ pub(crate) async fn million(results: &mut Results) -> anyhow::Result<()> {
         for (what, mut took) in ["/get_state", "listing the newest"].into_iter().zip(took) {
             compare(results, &format!("million: {what}, {kind}"), ["1 job", "1,000,000 jobs"], &mut took);
         }
-        empty.end().await?;
-        full.end().await?;
+        empty.server.stop().await?;
+        full.server.stop().await?;
     }
     Ok(())
 }
@@ -184,36 +155,11 @@ fn compare(results: &mut Results, what: &str, which: [&str; 2], took: &mut [Vec<
     results.add(&format!("{what}, ratio"), medians[1] / medians[0], "");
 }
 
-/// Where a database is kept. A server of PostgreSQL's is measured where one is named.
-enum Databases {
-    Sqlite,
-    Postgres(String),
-}
-
-fn databases() -> Vec<(&'static str, Databases)> {
-    let mut databases = vec![("SQLite", Databases::Sqlite)];
-    if let Ok(url) = std::env::var("BENCH_POSTGRES_URL") {
-        databases.push(("PostgreSQL", Databases::Postgres(url)));
+/// Where the rows are kept: nowhere but in the gate's own file, or in databases of PostgreSQL's, one a gate.
+async fn databases() -> Vec<(&'static str, [Option<Database>; 2])> {
+    let mut kinds = vec![("SQLite", [None, None])];
+    if let (Some(one), Some(other)) = (Database::create().await, Database::create().await) {
+        kinds.push(("PostgreSQL", [Some(one), Some(other)]));
     }
-    databases
-}
-
-impl Databases {
-    /// A new database for one gate; none where that is a file of its own.
-    async fn create(&self, name: &str) -> anyhow::Result<Option<(String, String)>> {
-        let Self::Postgres(server) = self else { return Ok(None) };
-        let name = format!("sluice_bench_{}_{name}", std::process::id());
-        run_on(server, &format!("CREATE DATABASE {name}")).await?;
-        Ok(Some((server.clone(), name)))
-    }
-}
-
-fn without_name(url: &str) -> &str {
-    url.rsplit_once('/').map_or(url, |(server, _)| server)
-}
-
-async fn run_on(url: &str, statement: &str) -> Result<(), sqlx::Error> {
-    let mut connection = sqlx::PgConnection::connect(url).await?;
-    connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))).await?;
-    connection.close().await
+    kinds
 }

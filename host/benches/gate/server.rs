@@ -58,6 +58,11 @@ pub(crate) fn scratch() -> anyhow::Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(target)?)
 }
 
+/// Whether PostgreSQL and Redis can be started here; says so where they cannot.
+pub(crate) async fn has_services() -> bool {
+    Database::create().await.is_some() && Redis::start().is_some()
+}
+
 impl Server {
     /// Starts one in a folder of its own.
     pub(crate) async fn start(setup: Setup) -> anyhow::Result<Self> {
@@ -115,12 +120,17 @@ impl Server {
         self.job("/move", "application/json", document.into()).await
     }
 
-    async fn job(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<Ended> {
+    /// Sends a body; the job that it became, and the seconds until that was said.
+    pub(crate) async fn send(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<(u64, f64)> {
         let began = Instant::now();
         let request = self.http.post(format!("{}{path}", self.base)).header("content-type", kind).body(body);
         let state: Value = request.send().await?.error_for_status()?.json().await?;
-        let acknowledged = began.elapsed().as_secs_f64();
-        let id = state["job_id"].as_u64().context("a job's id")?;
+        Ok((state["job_id"].as_u64().context("a job's id")?, began.elapsed().as_secs_f64()))
+    }
+
+    async fn job(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<Ended> {
+        let began = Instant::now();
+        let (id, acknowledged) = self.send(path, kind, body).await?;
         let url = format!("{}/get_state?job_id={id}", self.base);
         loop {
             let state: Value = self.http.get(&url).send().await?.error_for_status()?.json().await?;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::bundle::{bundle, relocation};
 use crate::nginx::Nginx;
 use crate::results::{Results, median, quantile};
-use crate::server::{Server, Setup, program, scratch};
-use crate::{limits, rules};
+use crate::server::{Server, Setup, scratch};
+use crate::{limits, rules, server};
 
 /// How often a workload is repeated for its median.
 const TURNS: usize = 5;
@@ -30,7 +30,9 @@ pub(crate) async fn run(only: &str, results: &mut Results) -> anyhow::Result<()>
     }
     if wanted("small") {
         small(results, "SQLite", Setup::default()).await?;
-        small(results, "PostgreSQL, Redis", Setup { services: true, ..Setup::default() }).await?;
+        if server::has_services().await {
+            small(results, "PostgreSQL, Redis", Setup { services: true, ..Setup::default() }).await?;
+        }
     }
     if wanted("many") {
         many(results).await?;
@@ -158,6 +160,5 @@ async fn large(results: &mut Results) -> anyhow::Result<()> {
     }
     server.upload(bundle(1, 4 * GIB, 2)).await?;
     results.add("large: resident at most, through 4 GiB (at most 120)", server.memory("VmHWM"), "MiB");
-    println!("(the program that measured is {})", program().display());
     server.stop().await
 }

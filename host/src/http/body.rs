@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::stream::{self, Stream};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use crate::config::HttpSettings;
 use crate::spool::BodyError;
 
 /// What a body may have and must have.
@@ -19,6 +20,13 @@ pub(super) struct Bounds {
     pub(super) idle: Duration,
     /// The fewest bytes a second, taken over as long as nothing may arrive; none for any.
     pub(super) rate: Option<u64>,
+}
+
+impl Bounds {
+    /// Those of this site, for a body of at most so many bytes.
+    pub(super) fn of(settings: &HttpSettings, most: Option<u64>) -> Self {
+        Self { most, idle: settings.idle_timeout, rate: settings.min_rate }
+    }
 }
 
 /// What has arrived since it was last looked whether that is enough.

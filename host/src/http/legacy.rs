@@ -109,8 +109,7 @@ pub(super) async fn upload(
     };
     let key = idempotency_key(request.headers())?;
     let waits = waits_for_leave(request.headers());
-    let bounds = Bounds { most, idle: site.settings.idle_timeout, rate: site.settings.min_rate };
-    let mut body = std::pin::pin!(bounded(request.into_body(), bounds));
+    let mut body = std::pin::pin!(bounded(request.into_body(), Bounds::of(&site.settings, most)));
     let job = match site.intake.upload(Sender { user: &user, key: key.as_deref() }, body.as_mut()).await? {
         Taken::Now(job) => job,
         Taken::Before(job) => {

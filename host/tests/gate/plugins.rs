@@ -13,6 +13,9 @@ const MALLORY: &str = "mallory";
 /// Each row is a test: what the guest does, and the kind of failure that the report must name.
 macro_rules! failures {
     ($($test:ident: $act:literal => $kind:literal;)*) => {
+        /// What these guests do.
+        pub(crate) const FAILURES: &[&str] = &[$($act),*];
+
         $(
             #[tokio::test]
             async fn $test() {
@@ -153,29 +156,32 @@ async fn a_policy_file_with_an_unknown_plugin_keeps_the_gate_shut() {
     assert!(said.contains("no-such-plugin"), "the message does not name the plugin: {said}");
 }
 
+/// What a mover does that breaks the law of plans, or fails.
+pub(crate) const BROKEN_PLANS: &[&str] = &[
+    "escape",
+    "absolute",
+    "nul",
+    "dot",
+    "double-slash",
+    "many-parts",
+    "long-part",
+    "empty",
+    "clash",
+    "file-as-folder",
+    "missing",
+    "twice",
+    "unknown-file",
+    "too-many",
+    "loop",
+    "panic",
+    "failure",
+];
+
 over! { sqlite, redis: [a_mover_that_breaks_the_law_places_nothing] }
 
 async fn a_mover_that_breaks_the_law_places_nothing(stores: Stores) {
     let mut site = Site::over(stores).await;
-    let acts = [
-        "escape",
-        "absolute",
-        "nul",
-        "dot",
-        "double-slash",
-        "many-parts",
-        "long-part",
-        "empty",
-        "clash",
-        "file-as-folder",
-        "missing",
-        "twice",
-        "unknown-file",
-        "too-many",
-        "loop",
-        "panic",
-    ];
-    for act in acts {
+    for act in BROKEN_PLANS {
         // The starter's mover steps aside for this user, and the hostile one steps in.
         site.edit_policy(|rules| {
             rules.retain(|rule| rule["plugin"] != "hostile-mover");
@@ -219,7 +225,7 @@ fn hostile(act: &str, mode: &str, on_failure: &str) -> Value {
     })
 }
 
-async fn rule_report(site: &Site, job: u64, name: &str) -> Value {
+pub(crate) async fn rule_report(site: &Site, job: u64, name: &str) -> Value {
     let report = site.report(job).await;
     let rules = report["rules"].as_array().expect("rules");
     rules.iter().find(|rule| rule["rule"] == name).unwrap_or_else(|| panic!("no rule {name} in {report}")).clone()

@@ -32,6 +32,8 @@ pub(crate) const ASIDE: &str = ".incoming";
 pub struct FolderArchive {
     root: Arc<Dir>,
     path: PathBuf,
+    /// Held, so that what is known of its flushes outlasts each job. Other volumes may be mounted below.
+    disk: Disk,
 }
 
 impl FolderArchive {
@@ -40,7 +42,8 @@ impl FolderArchive {
         std::fs::create_dir_all(path)?;
         let root = Dir::open_ambient_dir(path, ambient_authority())?;
         root.create_dir_all(ASIDE)?;
-        Ok(Self { root: Arc::new(root), path: path.to_owned() })
+        let disk = Disk::of(File::open(path)?)?;
+        Ok(Self { root: Arc::new(root), path: path.to_owned(), disk })
     }
 
     /// Runs blocking work; its error tells which file it was about.
@@ -82,9 +85,9 @@ impl FolderArchive {
         Ok(())
     }
 
-    /// Syncs these folders, and these files in them. Other volumes may be mounted below the archive's folder.
+    /// Syncs these folders, and these files in them, on all volumes that they are on.
     fn sync(&self, folders: &BTreeSet<String>, files: &[&str]) -> io::Result<()> {
-        let mut disks = Vec::new();
+        let mut disks = vec![self.disk.clone()];
         for folder in folders {
             let disk = Disk::of(self.root.open(folder)?.into_std())?;
             if !disks.contains(&disk) {

@@ -258,8 +258,7 @@ pub(in crate::http) async fn overridden(
 
 async fn append(site: &Site, user: &str, id: &UploadId, part: Part, body: Body) -> Result<UploadState, UploadError> {
     let Ok(_permit) = site.uploads.try_acquire() else { return Err(UploadError::Crowded) };
-    let bounds = Bounds { most: None, idle: site.settings.idle_timeout, rate: site.settings.min_rate };
-    let body = bounded(body, bounds);
+    let body = bounded(body, Bounds::of(&site.settings, None));
     site.in_parts.append(user, id, part, body).await
 }
 

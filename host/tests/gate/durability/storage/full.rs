@@ -6,7 +6,7 @@ use super::volume::Volume;
 use super::{assert_archived, assert_put_off, begin_parts, of_size, offer, offer_a_move};
 use crate::bundle::paths;
 use crate::durability::check::Database;
-use crate::site::Options;
+use crate::site::{Options, Site};
 use crate::wait::{PATIENCE, until};
 
 const MIB: u64 = 1 << 20;
@@ -44,12 +44,18 @@ async fn a_full_spool_takes_nothing_until_there_is_room() {
     assert_archived(&site, after, 2 * MIB).await;
 }
 
-#[tokio::test]
-async fn jobs_wait_for_room_in_the_archive() {
-    let Some(volume) = Volume::of(4 * MIB) else { return };
-    let options = Options::default().arg("--archive", volume.path()).env("SLUICE_WORKER_PATIENCE", "10m");
+/// A site with no room in its archive, whose jobs wait for some that long.
+async fn with_a_full_archive(patience: &str) -> Option<(Volume, Site)> {
+    let volume = Volume::of(4 * MIB)?;
+    let options = Options::default().arg("--archive", volume.path()).env("SLUICE_WORKER_PATIENCE", patience);
     let site = volume.mounted(options).start().await;
     volume.fill(&site, 100_000);
+    Some((volume, site))
+}
+
+#[tokio::test]
+async fn jobs_wait_for_room_in_the_archive() {
+    let Some((volume, site)) = with_a_full_archive("10m").await else { return };
     let jobs = [offer(&site, of_size(MIB, 1)).await, offer(&site, of_size(MIB, 2)).await]
         .map(|reply| reply.job_state().job_id);
     for job in jobs {
@@ -71,10 +77,7 @@ async fn jobs_wait_for_room_in_the_archive() {
 
 #[tokio::test]
 async fn a_job_that_finds_no_room_for_too_long_fails_by_name_and_can_be_tried_again() {
-    let Some(volume) = Volume::of(4 * MIB) else { return };
-    let options = Options::default().arg("--archive", volume.path()).env("SLUICE_WORKER_PATIENCE", "1s");
-    let site = volume.mounted(options).start().await;
-    volume.fill(&site, 100_000);
+    let Some((volume, site)) = with_a_full_archive("1s").await else { return };
     let job = offer(&site, of_size(MIB, 1)).await.job_state().job_id;
     let state = site.wait(job).await;
     assert_eq!((state.state.as_str(), state.task.as_str()), ("FAILED", "ingest files"), "{state:?}");
