@@ -26,7 +26,7 @@ pub(crate) fn keyed(files: usize) -> String {
         file["_id"] = json!(number);
         rows.push(file);
         rows.push(
-            json!({"destinationTable": "FileKeyValue", "_id": number, "key": "sample", "value": format!("s{number}")}),
+            json!({"destinationTable": "FileKeyValue", "file_id": number, "key": "sample", "value": format!("s{number}")}),
         );
     }
     Value::from(rows).to_string()

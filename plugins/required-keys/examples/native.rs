@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let began = Instant::now();
         let findings = testing::validate::<RequiredKeys>(config, &bundle).map_err(|failure| format!("{failure:?}"))?;
         took.push(began.elapsed());
-        assert!(findings.is_empty(), "the bundle is to be accepted: {findings:?}");
+        assert!(findings.is_empty(), "the bundle is to be accepted: {:?}", findings.first());
     }
     took.sort_unstable();
     println!("{}", took[took.len() / 2].as_secs_f64() * 1e6);
