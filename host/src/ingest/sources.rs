@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 
+use crate::model::Quoted;
 use crate::seams::archive::{Incoming, Origin};
 
 /// The folders that move sources may lie in.
@@ -19,7 +20,7 @@ pub struct Sources {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Outside the roots, or not a plain absolute path.
-    #[error("{path:?} is not allowed: {reason}")]
+    #[error("{} is not allowed: {reason}", Quoted(.path))]
     NotAllowed {
         /// The source as the row has it.
         path: String,
@@ -27,10 +28,10 @@ pub enum SourceError {
         reason: String,
     },
     /// Not there.
-    #[error("{0:?} is not there")]
+    #[error("{} is not there", Quoted(.0))]
     Missing(String),
     /// There, and of no use.
-    #[error("{path:?} cannot be read: {error}")]
+    #[error("{} cannot be read: {error}", Quoted(.path))]
     Unreadable {
         /// The source as the row has it.
         path: String,

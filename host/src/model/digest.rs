@@ -6,6 +6,8 @@ use std::str::FromStr;
 use digest::DynDigest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Quoted;
+
 macro_rules! hash_kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $bytes:literal, $hasher:ty;)*) => {
         /// A hash function.
@@ -104,7 +106,7 @@ impl digest::FixedOutputReset for Md5Sha1 {
 
 /// A name that no hash function here has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown hashtype {name:?}; known are {known}", known = known_names())]
+#[error("unknown hashtype {}; known are {known}", Quoted(.name), known = known_names())]
 pub struct UnknownHash {
     /// The name as it was given.
     pub name: String,

@@ -7,6 +7,7 @@ mod ended;
 mod ids;
 mod job;
 mod path;
+mod quoted;
 mod report;
 mod table;
 mod task;
@@ -19,6 +20,7 @@ pub use ended::{Ending, JobEnded};
 pub use ids::{Change, FileId, JobId, Revision};
 pub use job::{Job, Stage, State, StepRecord};
 pub use path::{BundlePath, PathError};
+pub use quoted::{Quoted, shortened};
 pub use report::{
     CallLimits, Failure, FailureKind, Finding, Location, LookupReport, Mode, Outcome, Report, RuleReport, Severity,
     explain_findings,

@@ -4,7 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A file's path below `data/`: parts joined by `/`, none of them empty, `.` or `..`.
+use super::Quoted;
+
+/// Longer paths can be nowhere on Linux. Each is kept in memory until its bundle is done.
+const LONGEST: usize = 4_096;
+
+/// A file's path below `data/`: parts joined by `/`, none of them empty, `.` or `..`, and at most 4,096 bytes in all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BundlePath(String);
@@ -16,11 +21,14 @@ pub enum PathError {
     #[error("the path is empty")]
     Empty,
     /// It climbs out of the bundle.
-    #[error("the path {0:?} has a part \"..\"")]
+    #[error("the path {} has a part \"..\"", Quoted(.0))]
     Climbs(String),
     /// It holds a character that no file system takes.
-    #[error("the path {0:?} has a NUL character")]
+    #[error("the path {} has a NUL character", Quoted(.0))]
     Nul(String),
+    /// It has more bytes than any path can have.
+    #[error("the path {} has more than {LONGEST} bytes", Quoted(.0))]
+    TooLong(String),
 }
 
 impl BundlePath {
@@ -57,6 +65,9 @@ impl BundlePath {
                 path.push('/');
             }
             path.push_str(part);
+            if path.len() > LONGEST {
+                return Err(PathError::TooLong(whole()));
+            }
         }
         if path.is_empty() { Err(PathError::Empty) } else { Ok(Self(path)) }
     }
@@ -102,6 +113,20 @@ mod tests {
         assert_eq!(BundlePath::of_row("a/../..", "x"), Err(PathError::Climbs("a/../../x".into())));
         assert_eq!(BundlePath::of_member("data/../x"), Err(PathError::Climbs("data/../x".into())));
         assert_eq!(BundlePath::of_row("", ""), Err(PathError::Empty));
+    }
+
+    #[test]
+    fn a_path_is_no_longer_than_linux_takes_and_its_error_does_not_repeat_it() {
+        let (longest, longer) = ("x".repeat(LONGEST), "x".repeat(LONGEST + 1));
+        assert_eq!(BundlePath::of_row("", &longest).unwrap().as_str(), longest);
+        for error in [
+            BundlePath::of_row("a", &longest).unwrap_err(),
+            BundlePath::of_member(&format!("data/{longer}")).unwrap_err(),
+            BundlePath::of_row("..", &longer).unwrap_err(),
+            BundlePath::of_row("\0", &longer).unwrap_err(),
+        ] {
+            assert!(error.to_string().len() < 300, "{error}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use wasmtime::Engine;
 
 use super::component::LoadError;
 use super::engine;
+use crate::model::shortened;
 
 /// The hidden command that [`compile_apart`] serves.
 pub const COMPILE_COMMAND: &str = "compile-component";
@@ -103,8 +104,8 @@ impl Compiler {
             Some(_) if starved => LoadError::TooMuchMemory(self.memory >> 20),
             None if starved && said.contains("panicked") => LoadError::TooMuchMemory(self.memory >> 20),
             _ if status.success() => LoadError::Invalid("its compiled code is too large".to_owned()),
-            None if !said.is_empty() => LoadError::Invalid(said.trim_start_matches("sluice: ").to_owned()),
-            _ => LoadError::Compiler(format!("it ended with {status}: {said}")),
+            None if !said.is_empty() => LoadError::Invalid(shortened(said.trim_start_matches("sluice: ")).into_owned()),
+            _ => LoadError::Compiler(format!("it ended with {status}: {}", shortened(said))),
         }
     }
 }

@@ -11,10 +11,13 @@ use super::bindings::validator::ValidatorPluginPre;
 use super::engine::Sandbox;
 use super::store::CallState;
 use crate::measures;
-use crate::model::{Digest, HashKind};
+use crate::model::{Digest, HashKind, Quoted, shortened};
 
 /// The largest component that is taken. A Python guest is about 20 MiB.
 pub const LARGEST_COMPONENT: usize = 128 << 20;
+
+/// Bytes of a summary: it stands in every list of plugins.
+const LONGEST_SUMMARY: usize = 1_000;
 
 /// What every component may import, by the beginning of the interface's name.
 const OFFERED: [&str; 11] = [
@@ -173,7 +176,7 @@ impl Sandbox {
         let shape = component.component_type();
         let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
         if let Some(name) = imports.iter().find(|name| !OFFERED.iter().any(|offered| name.starts_with(offered))) {
-            return Err(LoadError::Import(name.clone()));
+            return Err(LoadError::Import(shortened(name).into_owned()));
         }
         let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
         let exported = |interface: &str| exports.iter().any(|name| name.starts_with(interface));
@@ -182,14 +185,14 @@ impl Sandbox {
         } else if exported("sluice:plugin/mover@1.") {
             PluginKind::Mover
         } else {
-            return Err(LoadError::NoKnownWorld(exports.join(", ")));
+            return Err(LoadError::NoKnownWorld(shortened(&exports.join(", ")).into_owned()));
         };
         if kind == PluginKind::Mover
             && let Some(name) = imports.iter().find(|name| name.starts_with(LOOKUP))
         {
-            return Err(LoadError::MoverImport(name.clone()));
+            return Err(LoadError::MoverImport(shortened(name).into_owned()));
         }
-        let misfit = |error: wasmtime::Error| LoadError::Misfit(format!("{error:#}"));
+        let misfit = |error: wasmtime::Error| LoadError::Misfit(shortened(&format!("{error:#}")).into_owned());
         let pre = self.inner.linker.instantiate_pre(&component).map_err(misfit)?;
         let entry = match kind {
             PluginKind::Validator => Entry::Validator(ValidatorPluginPre::new(pre).map_err(misfit)?),
@@ -209,12 +212,19 @@ impl Sandbox {
         let unnamed = Arc::new(Plugin { sandbox: self.clone(), entry, info });
         let said = unnamed.describe().await.map_err(|failure| LoadError::Describe(failure.message))?;
         if !is_name(&said.name) {
-            let why =
-                format!("its name {:?} is none: give letters, digits and hyphens, such as required-keys", said.name);
+            let why = format!(
+                "its name {} is none: give letters, digits and hyphens, such as required-keys",
+                Quoted(&said.name)
+            );
             return Err(LoadError::Describe(why));
         }
         if !is_version(&said.version) {
-            let why = format!("its version {:?} is none: give three numbers, such as 1.2.0", said.version);
+            let why = format!("its version {} is none: give three numbers, such as 1.2.0", Quoted(&said.version));
+            return Err(LoadError::Describe(why));
+        }
+        if said.summary.len() > LONGEST_SUMMARY {
+            let why =
+                format!("its summary has {} bytes; give one line of at most {LONGEST_SUMMARY}", said.summary.len());
             return Err(LoadError::Describe(why));
         }
         let config_schema = serde_json::from_str(&said.config_schema)
@@ -247,8 +257,9 @@ impl Sandbox {
             let (inner, digest) = (self.inner.clone(), digest.to_owned());
             let adopted = blocking(move || inner.cache.adopt(&inner.engine, &digest, &code)).await?;
             // The compiler is this very program, so what does not fit is the component: its tables, memories, modules.
-            return adopted
-                .map_err(|error| LoadError::Invalid(format!("it asks for more than a call is given: {error:#}")));
+            return adopted.map_err(|error| {
+                LoadError::Invalid(shortened(&format!("it asks for more than a call is given: {error:#}")).into_owned())
+            });
         }
         let (inner, digest) = (self.inner.clone(), digest.to_owned());
         let compiled = blocking(move || {
@@ -256,7 +267,9 @@ impl Sandbox {
             inner.cache.put(&digest, &component);
             Ok(component)
         });
-        compiled.await?.map_err(|error: wasmtime::Error| LoadError::Invalid(format!("{error:#}")))
+        compiled
+            .await?
+            .map_err(|error: wasmtime::Error| LoadError::Invalid(shortened(&format!("{error:#}")).into_owned()))
     }
 
     async fn cached(&self, digest: &str) -> Result<Option<Component>, LoadError> {

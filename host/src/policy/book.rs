@@ -180,7 +180,7 @@ impl PolicyBook {
         let digests = digest.map(|digest| (rule.name.clone(), digest.to_owned())).into_iter().collect();
         let document = PolicyDocument { rules: vec![rule.clone()], message: None, digests };
         let mistakes = Snapshot::check(&document, &self.registry, &self.tables).await.err().unwrap_or_default();
-        let prefix = format!("rule {:?}: ", rule.name);
+        let prefix = rule.mistake("");
         mistakes.into_iter().map(|mistake| mistake.strip_prefix(&prefix).unwrap_or(&mistake).to_owned()).collect()
     }
 

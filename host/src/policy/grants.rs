@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::TableName;
+use crate::model::{TableName, shortened};
 use crate::plugin::LookupGrant;
 
 /// A rule's `grants`, checked.
@@ -35,8 +35,10 @@ impl Grants {
                     Ok(lookup) => parsed.lookup = Some(Arc::new(lookup)),
                     Err(found) => mistakes.extend(found),
                 },
-                _ => mistakes
-                    .push(format!("grants.{name}: nothing by that name can be granted; there are tables and lookup")),
+                _ => mistakes.push(format!(
+                    "grants.{}: nothing by that name can be granted; there are tables and lookup",
+                    shortened(name)
+                )),
             }
         }
         if mistakes.is_empty() { Ok(parsed) } else { Err(mistakes) }
@@ -55,7 +57,7 @@ fn tables(value: &Value) -> Result<Vec<TableName>, Vec<String>> {
             }
             Some(Ok(name)) => tables.push(name),
             Some(Err(mistake)) => mistakes.push(format!("grants.tables: {mistake}")),
-            None => mistakes.push(format!("grants.tables: {name} is no name of a table")),
+            None => mistakes.push(format!("grants.tables: {} is no name of a table", shortened(&name.to_string()))),
         }
     }
     if mistakes.is_empty() { Ok(tables) } else { Err(mistakes) }

@@ -3,8 +3,15 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{JobKind, TransactionField};
+use crate::model::{JobKind, Quoted, TransactionField, shortened};
 use crate::plugin::Bundle;
+
+/// Bytes of a pattern. Names of projects, instruments and people are shorter.
+const LONGEST: usize = 256;
+/// Braces within braces.
+const NESTING: usize = 4;
+/// Patterns of one list. They become one automaton.
+const MOST: usize = 1_000;
 
 /// The bundles that a rule is for, as globs. An empty list leaves that side open; all sides must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -37,15 +44,59 @@ impl When {
         ]
     }
 
-    /// The globs that are none, in words.
+    /// The globs that are none, in words. Without any, a [`Scope`] can be made of them.
     pub(super) fn mistakes(&self) -> Vec<String> {
-        let globs = self.lists().into_iter().flat_map(|(name, list)| list.iter().map(move |glob| (name, glob)));
-        globs
-            .filter_map(|(name, glob)| {
-                Glob::new(glob).err().map(|error| format!("when.{name}: {glob:?} is no glob: {}", error.kind()))
-            })
-            .collect()
+        let mut mistakes = Vec::new();
+        for (name, list) in self.lists() {
+            if list.len() > MOST {
+                mistakes.push(format!("when.{name} has {} patterns; give at most {MOST}", list.len()));
+                continue;
+            }
+            let found = mistakes.len();
+            mistakes.extend(list.iter().filter_map(|glob| {
+                let objection = objection(glob)?;
+                Some(format!("when.{name}: {} {objection}", Quoted(glob)))
+            }));
+            // Each is a glob by itself, and the automaton of all may still be too large.
+            if found == mistakes.len()
+                && let Err(error) = set(list)
+            {
+                let error = error.kind().to_string();
+                mistakes.push(format!("when.{name}: the patterns cannot be used together: {}", shortened(&error)));
+            }
+        }
+        mistakes
     }
+}
+
+/// What is wrong with a pattern, as the end of a sentence about it.
+fn objection(glob: &str) -> Option<String> {
+    if glob.len() > LONGEST {
+        return Some(format!("has {} bytes; a pattern has at most {LONGEST}", glob.len()));
+    }
+    let depths = glob.bytes().scan(0_usize, |depth, byte| {
+        match byte {
+            b'{' => *depth += 1,
+            b'}' => *depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        Some(*depth)
+    });
+    if depths.max().unwrap_or_default() > NESTING {
+        return Some(format!("has braces within braces more than {NESTING} times; give several patterns instead"));
+    }
+    Glob::new(glob).err().map(|error| format!("is no glob: {}", error.kind()))
+}
+
+fn set(globs: &[String]) -> Result<Option<GlobSet>, globset::Error> {
+    if globs.is_empty() {
+        return Ok(None);
+    }
+    let mut builder = GlobSetBuilder::new();
+    for glob in globs {
+        builder.add(Glob::new(glob)?);
+    }
+    builder.build().map(Some)
 }
 
 /// The same, ready to be asked.
@@ -60,16 +111,6 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn new(when: &When) -> Result<Self, globset::Error> {
-        let set = |globs: &[String]| {
-            if globs.is_empty() {
-                return Ok(None);
-            }
-            let mut builder = GlobSetBuilder::new();
-            for glob in globs {
-                builder.add(Glob::new(glob)?);
-            }
-            builder.build().map(Some)
-        };
         Ok(Self {
             kinds: when.kinds.clone(),
             projects: set(&when.projects)?,
@@ -91,5 +132,47 @@ impl Scope {
             && fits(&self.instruments, document.value(TransactionField::Instrument))
             && fits(&self.submitters, document.value(TransactionField::Submitter))
             && fits(&self.users, Some(&bundle.user))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn when(projects: Vec<String>) -> When {
+        When { projects, ..When::default() }
+    }
+
+    #[test]
+    fn a_pattern_that_would_become_no_automaton_is_named_when_the_policy_is_checked() {
+        let nested = |levels: usize| format!("{}x{}", "{".repeat(levels), "}".repeat(levels));
+        for (glob, words) in [
+            ("x".repeat(LONGEST + 1), "has 257 bytes; a pattern has at most 256"),
+            (nested(NESTING + 1), "has braces within braces more than 4 times"),
+            (nested(100), "has braces within braces more than 4 times"),
+            ("{".repeat(100_000), "has 100000 bytes"),
+            ("[x".to_owned(), "is no glob"),
+        ] {
+            let mistakes = when(vec!["1234a".to_owned(), glob]).mistakes();
+            assert!(mistakes.len() == 1 && mistakes[0].contains(words), "{words} in {mistakes:?}");
+            assert!(mistakes[0].starts_with("when.projects: ") && mistakes[0].len() < 500, "{mistakes:?}");
+        }
+        assert!(when(vec!["x".to_owned(); MOST + 1]).mistakes()[0].contains("has 1001 patterns"));
+        for glob in ["x".repeat(LONGEST), nested(NESTING), "{12*,[a-z]?,\\{}".to_owned()] {
+            let when = when(vec![glob]);
+            assert_eq!(when.mistakes(), Vec::<String>::new());
+            assert!(Scope::new(&when).is_ok());
+        }
+    }
+
+    #[test]
+    fn whatever_has_no_mistakes_becomes_a_scope() {
+        // The most that may be given: characters of many bytes and sets of them make the largest automata.
+        for piece in ["?", "{?,*}", "[!\u{e000}-\u{fffd}]", "*?", "{a*b,{c?,[!x]}*}"] {
+            let glob = piece.repeat(LONGEST / piece.len());
+            let globs = (0..MOST).map(|at| format!("{}{}", &glob[..glob.len() - piece.len()], at % 10)).collect();
+            let when = when(globs);
+            assert_eq!(when.mistakes().is_empty(), Scope::new(&when).is_ok(), "{piece}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::document::{PolicyDocument, Rule};
 use super::grants::Grants;
 use super::scope::Scope;
 use super::tables::Tables;
-use crate::model::{Digest, HashKind, Revision, TableName};
+use crate::model::{Digest, HashKind, Revision, TableName, shortened};
 use crate::plugin::{Plugin, PluginKind, Registry};
 
 /// A rule as a revision keeps it: with the digest its plugin's name stood for when the revision was made.
@@ -66,12 +66,12 @@ impl Snapshot {
             let plugin = match found {
                 Ok(plugin) => plugin,
                 Err(error) => {
-                    mistakes.push(format!("rule {:?}: {error:#}", rule.name));
+                    mistakes.push(rule.mistake(&shortened(&format!("{error:#}"))));
                     continue;
                 }
             };
             let (rule_mistakes, active) = activate(rule.clone(), plugin).await;
-            mistakes.extend(rule_mistakes.into_iter().map(|mistake| format!("rule {:?}: {mistake}", rule.name)));
+            mistakes.extend(rule_mistakes.into_iter().map(|mistake| rule.mistake(&mistake)));
             rules.extend(active);
         }
         mistakes.extend(ungrantable(document, tables).await);
@@ -151,7 +151,7 @@ async fn ungrantable(document: &PolicyDocument, tables: &Tables) -> Vec<String> 
                 }
                 Err(error) => format!("the table {name} cannot be looked for: {error}"),
             };
-            mistakes.push(format!("rule {:?}: grants.tables: {what}", rule.name));
+            mistakes.push(rule.mistake(&format!("grants.tables: {what}")));
         }
     }
     mistakes
@@ -179,7 +179,7 @@ pub async fn config_mistakes(plugin: &Arc<Plugin>, config: &serde_json::Value) -
         Ok(validator) => {
             for error in validator.iter_errors(config) {
                 let place = error.instance_path().to_string();
-                mistakes.push(format!("config{place}: {error}"));
+                mistakes.push(shortened(&format!("config{place}: {error}")).into_owned());
             }
         }
         Err(error) => mistakes.push(format!("the plugin's own schema of its configuration is none: {error}")),
@@ -188,7 +188,9 @@ pub async fn config_mistakes(plugin: &Arc<Plugin>, config: &serde_json::Value) -
     if mistakes.is_empty() {
         match plugin.check_config(Arc::from(config.to_string())).await {
             Ok(Ok(())) => {}
-            Ok(Err(said)) => mistakes.extend(said.into_iter().map(|mistake| format!("config: {mistake}"))),
+            Ok(Err(said)) => {
+                mistakes.extend(said.into_iter().map(|mistake| format!("config: {}", shortened(&mistake))))
+            }
             Err(failure) => {
                 let kind = failure.kind.name();
                 mistakes.push(format!("the plugin failed to look at its configuration ({kind}): {}", failure.message));

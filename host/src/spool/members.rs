@@ -13,7 +13,7 @@ use tar::EntryType;
 use super::manifest::{Fault, Ignored, Manifest, Member};
 use super::{METADATA, body::BodyError};
 use crate::failpoint::{self, Point};
-use crate::model::{BundlePath, Document, HashKind};
+use crate::model::{BundlePath, Document, HashKind, shortened};
 
 /// What a bundle may have at most.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +145,8 @@ impl Receiver<'_> {
 
     fn ignore(&mut self, path: &str, reason: &str) -> Result<(), Stop> {
         if self.manifest.ignored.len() < LISTED {
-            self.manifest.ignored.push(Ignored { path: path.to_owned(), reason: reason.to_owned() });
+            // A header may have a name of a megabyte, and a thousand of them are to fit into a small list.
+            self.manifest.ignored.push(Ignored { path: shortened(path).into_owned(), reason: reason.to_owned() });
         }
         Ok(())
     }
@@ -269,7 +270,7 @@ fn of_tar(error: io::Error) -> Stop {
         }
         cause = inner.source();
     }
-    Stop::Tar(format!("the tar cannot be read: {error}"))
+    Stop::Tar(format!("the tar cannot be read: {}", shortened(&error.to_string())))
 }
 
 #[cfg(test)]

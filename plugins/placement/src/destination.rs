@@ -140,9 +140,8 @@ fn parts_of<'a>(what: &str, value: &'a str, file: &FileInfo, report: &mut Report
 
 /// Values that are harmless alone may make an impossible name together.
 fn check(path: String, file: &FileInfo, report: &mut Report) -> Option<String> {
-    let Some(objection) = path.split('/').find_map(part::objection) else { return Some(path) };
-    let message =
-        format!("The file's place in the archive would be {}, and a part of this {objection}.", Quoted(&path));
+    let Some(objection) = part::objection_to_path(&path) else { return Some(path) };
+    let message = format!("The file's place in the archive would be {}, and {objection}.", Quoted(&path));
     report
         .error("destination-unsafe", message)
         .at_file(file.path.as_str())

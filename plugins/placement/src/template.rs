@@ -3,7 +3,7 @@
 //! A template is read once, with all its mistakes. For a bundle, everything that is the same for all its files is filled
 //! in first; what is then left is filled in per file.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use chrono::DateTime;
 use chrono::format::{Item, StrftimeItems};
@@ -13,6 +13,13 @@ use crate::part;
 
 const FIELDS: &str = "job_id, user, submitter, project, instrument, subdir, name, path, file_id, received:FORMAT, \
                       key:NAME";
+
+/// Bytes of a template. Fields have longer names than many a value.
+const LONGEST: usize = 4_096;
+/// Mistakes that are listed; the first ones tell what is wrong.
+const LISTED: usize = 20;
+/// Characters of a field that are shown in a mistake about it.
+const SHOWN: usize = 80;
 
 /// A template, as the parts of the path it makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,27 +85,35 @@ impl Field {
             Some(("received", format)) => check_format(format).map(|()| Self::Received(format.to_owned())),
             Some(("key", "")) => Err("{key:} needs the name of a key, such as {key:Temp C}".to_owned()),
             Some(("key", key)) => Ok(Self::Key(key.to_owned())),
-            _ => Err(format!("there is no field {{{text}}}; the fields are {FIELDS}")),
+            _ => Err(format!("there is no field {{{}}}; the fields are {FIELDS}", shown(text))),
         }
     }
 }
 
 /// A format is tried once, on a time that the format's parts cannot depend on.
 fn check_format(format: &str) -> Result<(), String> {
-    if StrftimeItems::new(format).any(|item| matches!(item, Item::Error)) {
-        return Err(format!("{{received:{format}}} has a format that strftime does not know"));
-    }
-    let sample = received(format, 0).unwrap_or_default();
+    let unknown = StrftimeItems::new(format).any(|item| matches!(item, Item::Error));
+    // What strftime can only read, `%#z` for one, is known and cannot be written.
+    let sample = if unknown { None } else { received(format, 0) };
+    let Some(sample) = sample else {
+        return Err(format!("{{received:{}}} has a format that strftime does not know", shown(format)));
+    };
     match sample.split('/').find_map(part::objection) {
-        Some(objection) => Err(format!("{{received:{format}}} makes a part of a path that {objection}")),
+        Some(objection) => Err(format!("{{received:{}}} makes a part of a path that {objection}", shown(format))),
         None => Ok(()),
     }
 }
 
-/// A time in seconds since 1970, in UTC. None where it is out of the calendar's range.
+fn shown(text: &str) -> &str {
+    text.char_indices().nth(SHOWN).map_or(text, |(cut, _)| &text[..cut])
+}
+
+/// A time in seconds since 1970, in UTC. None where it is out of the calendar's range, or nothing is written so.
 pub(crate) fn received(format: &str, seconds: u64) -> Option<String> {
     let time = DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)?;
-    Some(time.format(format).to_string())
+    let mut text = String::new();
+    write!(text, "{}", time.format(format)).ok()?;
+    Some(text)
 }
 
 impl Template {
@@ -108,6 +123,9 @@ impl Template {
     ///
     /// Every mistake, with its position.
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<String>> {
+        if text.len() > LONGEST {
+            return Err(vec![format!("it has {} bytes; a template has at most {LONGEST}", text.len())]);
+        }
         let mut reader = Reader::default();
         let mut chars = text.chars().zip(1..).peekable();
         while let Some((c, position)) = chars.next() {
@@ -134,6 +152,15 @@ impl Template {
             }
         }
         reader.end_part(text.chars().count() + 1);
+        let more = reader.mistakes.len().saturating_sub(LISTED);
+        if more > 0 {
+            reader.mistakes.truncate(LISTED);
+            reader.mistakes.push(format!("and {more} more"));
+        }
+        if reader.mistakes.is_empty() && reader.fixed > part::LONGEST_PATH {
+            let most = part::LONGEST_PATH;
+            reader.mistakes.push(format!("without its fields it has {} bytes; a path has at most {most}", reader.fixed));
+        }
         if reader.mistakes.is_empty() { Ok(Self { parts: reader.parts }) } else { Err(reader.mistakes) }
     }
 }
@@ -145,6 +172,8 @@ struct Reader {
     text: String,
     /// Whether something of the part could not be read, so that nothing can be said of the part.
     part_is_broken: bool,
+    /// Bytes that every path has.
+    fixed: usize,
     mistakes: Vec<String>,
 }
 
@@ -170,15 +199,35 @@ impl Reader {
         let part = std::mem::take(&mut self.part);
         let objection = match part.as_slice() {
             [] => part::objection(""),
-            [Piece::Text(text)] => part::objection(text),
-            _ => None,
+            [Piece::Text(text)] => part::objection(text)
+                .or_else(|| self.parts.is_empty().then(|| part::objection_at_top(text)).flatten()),
+            pieces => (fixed_run(pieces) > part::LONGEST).then_some(part::TOO_LONG),
         };
+        self.fixed += part.iter().map(Piece::fixed).sum::<usize>();
         if let (Some(objection), false) = (objection, self.part_is_broken) {
             self.mistake(position, format_args!("the part of the path that ends here {objection}"));
         }
         self.part_is_broken = false;
         self.parts.push(part);
     }
+}
+
+impl Piece {
+    /// Bytes that it has whatever the bundle is.
+    fn fixed(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Field(_) => 0,
+        }
+    }
+}
+
+/// The most bytes that any name has which a part makes, whatever the bundle is.
+fn fixed_run(pieces: &[Piece]) -> usize {
+    // These fields may have slashes, and what follows them belongs to another name.
+    let ends_a_name =
+        |piece: &Piece| matches!(piece, Piece::Field(Field::Subdir | Field::Path | Field::Received(_)));
+    pieces.split(ends_a_name).map(|name| name.iter().map(Piece::fixed).sum()).max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -223,6 +272,45 @@ mod tests {
         {
             assert_eq!(Template::parse(bad).unwrap_err().len(), 1, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_template_of_which_every_place_would_be_refused_is_refused_itself() {
+        let (name, long) = ("x".repeat(255), "x".repeat(256));
+        for (template, words) in [
+            (long.clone(), "character 257: the part of the path that ends here is longer than 255 bytes"),
+            (format!("{long}{{name}}"), "is longer than 255 bytes"),
+            (format!("{}{{name}}{}", &long[..128], &long[..128]), "is longer than 255 bytes"),
+            (".incoming/{name}".to_owned(), "character 10: the part of the path that ends here is the archive's own"),
+            (".incoming".to_owned(), "the archive's own folder"),
+            (format!("{}/{{name}}", [&*name; 12].join("/")), "without its fields it has 3060 bytes"),
+            ("{name}".repeat(1_000), "it has 6000 bytes; a template has at most 4096"),
+        ] {
+            let mistakes = Template::parse(&template).unwrap_err();
+            assert!(mistakes.len() == 1 && mistakes[0].contains(words), "{words} in {mistakes:?}");
+        }
+        for template in [
+            format!("{name}/{{name}}"),
+            format!("{0}{{subdir}}{0}/{{received:%Y/%m}}{0}", &name[..200]),
+            "a/.incoming/{name}".to_owned(),
+            ".incoming{name}".to_owned(),
+        ] {
+            assert!(Template::parse(&template).is_ok(), "{template}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_short_and_not_without_end() {
+        for template in ["{x}".repeat(1_365), format!("{{{}}}", "x".repeat(4_000)), format!("{{received:{}%Q}}", "x".repeat(4_000))] {
+            let mistakes = Template::parse(&template).unwrap_err();
+            assert!(mistakes.len() <= 21 && mistakes.iter().all(|mistake| mistake.len() < 400), "{mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn a_format_that_can_only_be_read_is_refused() {
+        let mistakes = Template::parse("{received:%#z}/{name}").unwrap_err();
+        assert_eq!(mistakes, ["character 1: {received:%#z} has a format that strftime does not know"]);
     }
 
     #[test]

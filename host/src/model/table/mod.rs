@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, HashKind};
+use super::{Digest, HashKind, Quoted};
 use builder::Builder;
 
 /// The most bytes of a table, as it is sent and as it is kept.
@@ -59,7 +59,8 @@ impl std::str::FromStr for TableName {
         match inside && (1..=100).contains(&text.len()) && text.as_bytes()[0].is_ascii_alphanumeric() {
             true => Ok(Self(text.to_owned())),
             false => Err(format!(
-                "{text:?} is no name of a table: give up to 100 letters, digits, hyphens, dots and underscores, such as projects"
+                "{} is no name of a table: give up to 100 letters, digits, hyphens, dots and underscores, such as projects",
+                Quoted(text)
             )),
         }
     }

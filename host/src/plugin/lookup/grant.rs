@@ -7,6 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::prefix::{self, Prefix};
+use crate::model::shortened;
 
 /// Prefixes of one grant.
 const MOST_PREFIXES: usize = 32;
@@ -59,7 +60,7 @@ impl LookupGrant {
     pub fn parse(value: &Value) -> Result<Self, Vec<String>> {
         let wire: Wire = Deserialize::deserialize(value).map_err(|error| {
             let such = "give a table such as { prefixes = [\"https://proposals.example.org/api/\"] }";
-            vec![format!("grants.lookup: {error}; {such}")]
+            vec![format!("grants.lookup: {}; {such}", shortened(&error.to_string()))]
         })?;
         let mut mistakes = Vec::new();
         for (name, value, least, most) in [

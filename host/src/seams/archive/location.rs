@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::model::Quoted;
+
 /// A path below the archive: parts joined by `/`, each of them a plain name. Whatever a mover says, a place that is
 /// not of this form is none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,7 +11,7 @@ pub struct Location(String);
 
 /// Why a text is no place in the archive.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path:?} is no place in the archive: {reason}")]
+#[error("{} is no place in the archive: {reason}", Quoted(.path))]
 pub struct LocationError {
     path: String,
     reason: &'static str,
@@ -77,6 +79,7 @@ mod tests {
             assert!(Location::new(path).is_err(), "{path:?}");
         }
         assert!(Location::new(&"x".repeat(256)).is_err());
+        assert!(Location::new(&"x/".repeat(100_000)).unwrap_err().to_string().len() < 300);
         assert!(Location::new("1234a/54/2026/11/1/データ/測定.dat").is_ok());
     }
 

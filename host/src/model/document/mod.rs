@@ -1,22 +1,26 @@
 //! The metadata document: a JSON array of rows, each meant for one table of Pacifica's metadata.
 //!
-//! The text is kept as it was sent; a row that this program has no use for is carried along untouched.
+//! The text is kept as it was sent; a row that this program has no use for is carried along untouched. What is accepted can
+//! be read by serde_json, whole, and so by the rules.
 
-use std::borrow::Cow;
+mod wire;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::de::{Deserializer, Visitor};
+use serde::de::DeserializeSeed as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{BundlePath, PathError};
+use self::wire::{FileWire, KeyValueWire, Scalar, TableOf, ValueWire, plain};
+use super::{BundlePath, PathError, Quoted};
 
 /// More mistakes than this are counted, not listed: the first ones tell what is wrong.
 const LISTED_MISTAKES: usize = 20;
-/// No row of a real uploader nests deeper than a few levels; whoever reads the document after us may recurse.
-const NESTING: usize = 128;
+/// No row of a real uploader nests deeper than a few levels; whoever reads the document after us may recurse. serde_json,
+/// which reads it in the rules, goes no deeper.
+const NESTING: usize = 127;
 
 /// A parsed metadata document.
 #[derive(Clone, Debug)]
@@ -138,82 +142,6 @@ pub enum DocumentError {
     BadRows(String),
 }
 
-#[derive(Deserialize)]
-struct TableWire<'a> {
-    #[serde(borrow, rename = "destinationTable")]
-    table: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct ValueWire {
-    value: Option<Scalar>,
-}
-
-#[derive(Deserialize)]
-struct KeyValueWire {
-    key: Option<Scalar>,
-    value: Option<Scalar>,
-    file_id: Option<Scalar>,
-}
-
-#[derive(Deserialize)]
-struct FileWire {
-    #[serde(rename = "_id")]
-    id: Option<Scalar>,
-    name: Option<Scalar>,
-    subdir: Option<Scalar>,
-    size: Option<Scalar>,
-    mimetype: Option<Scalar>,
-    hashtype: Option<Scalar>,
-    hashsum: Option<Scalar>,
-    ctime: Option<Scalar>,
-    mtime: Option<Scalar>,
-    source: Option<Scalar>,
-}
-
-/// A string, a number or a truth value, as text. Uploaders differ in which of them they send.
-struct Scalar(String);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AsText;
-
-        impl Visitor<'_> for AsText {
-            type Value = Scalar;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string or a number")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar(text.to_owned()))
-            }
-
-            fn visit_string<E>(self, text: String) -> Result<Scalar, E> {
-                Ok(Scalar(text))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_bool<E>(self, truth: bool) -> Result<Scalar, E> {
-                Ok(Scalar(truth.to_string()))
-            }
-        }
-
-        deserializer.deserialize_any(AsText)
-    }
-}
-
 fn text(scalar: Option<Scalar>) -> Option<String> {
     scalar.map(|Scalar(text)| text)
 }
@@ -251,8 +179,9 @@ impl Document {
         let text: Arc<str> = String::from_utf8(bytes)
             .map_err(|error| DocumentError::NotText(error.utf8_error().valid_up_to() + 1))?
             .into();
-        if nesting(&text) > NESTING {
-            return Err(DocumentError::NotRows(format!("it nests deeper than {NESTING} levels")));
+        if let Some(byte) = too_deep(&text) {
+            let what = format!("it nests deeper than {NESTING} levels, at byte {}", byte + 1);
+            return Err(DocumentError::NotRows(what));
         }
         let raw: Vec<&RawValue> =
             serde_json::from_str(&text).map_err(|error| DocumentError::NotRows(error.to_string()))?;
@@ -304,10 +233,12 @@ impl Document {
             mistakes.add(row, "", "not an object");
             return RowKind::Other;
         }
-        let table = match serde_json::from_str::<TableWire<'_>>(json) {
-            Ok(wire) => wire.table,
+        let mut place = String::new();
+        // A row is whole JSON already: nothing can come after it.
+        let table = match (TableOf { place: &mut place }).deserialize(&mut serde_json::Deserializer::from_str(json)) {
+            Ok(table) => table,
             Err(error) => {
-                mistakes.add(row, "/destinationTable", plain(&error));
+                mistakes.add(row, &place, plain(&error));
                 return RowKind::Other;
             }
         };
@@ -330,7 +261,8 @@ impl Document {
                 let known = &mut self.transaction[field as usize];
                 match known {
                     Some(known) if known.value != value => {
-                        let said = format!("{table} is {value:?} here and {:?} in /{}", known.value, known.row);
+                        let (here, there) = (Quoted(&value), Quoted(&known.value));
+                        let said = format!("{table} is {here} here and {there} in /{}", known.row);
                         mistakes.add(row, "/value", said);
                     }
                     Some(_) => {}
@@ -364,7 +296,7 @@ impl Document {
                     None => None,
                     Some(Ok(size)) => Some(size),
                     Some(Err(size)) => {
-                        mistakes.add(row, "/size", format_args!("{size:?} is no number of bytes"));
+                        mistakes.add(row, "/size", format_args!("{} is no number of bytes", Quoted(&size)));
                         None
                     }
                 };
@@ -430,29 +362,25 @@ impl Document {
     }
 }
 
-/// The deepest nesting of arrays and objects. On what is no JSON the answer means nothing, and the parser will say so.
-fn nesting(json: &str) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
+/// Where arrays and objects nest too deeply. On what is no JSON the answer may mean nothing; it is refused in any case.
+fn too_deep(json: &str) -> Option<usize> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (place, byte) in json.bytes().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => {
                 depth += 1;
-                deepest = deepest.max(depth);
+                if depth > NESTING {
+                    return Some(place);
+                }
             }
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    deepest
-}
-
-/// A row's error without serde's line and column, which count inside the row and so mislead.
-fn plain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
+    None
 }
 
 /// A hashsum may repeat its hash type: `sha1:…`.
@@ -465,64 +393,4 @@ fn plain_sum(hash_type: &str, sum: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(json: &str) -> Result<Document, DocumentError> {
-        Document::parse(json.as_bytes().to_vec())
-    }
-
-    #[test]
-    fn a_number_and_a_string_mean_the_same_submitter() {
-        for value in ["10", "\"10\""] {
-            let json = format!(r#"[{{"destinationTable": "Transactions.submitter", "value": {value}}}]"#);
-            assert_eq!(parse(&json).unwrap().value(TransactionField::Submitter), Some("10"));
-        }
-    }
-
-    #[test]
-    fn a_row_for_another_table_is_carried_along_untouched() {
-        let json = r#"[ {"destinationTable": "Other",  "value": {"any": ["thing", 1e400]}} ]"#;
-        let document = parse(json).unwrap();
-        let [row] = document.rows() else { panic!("one row") };
-        assert_eq!(row.kind, RowKind::Other);
-        assert_eq!(document.row_text(row), json[2..json.len() - 2].trim());
-    }
-
-    #[test]
-    fn a_file_row_is_read_in_all_its_spellings() {
-        let json = r#"[
-            {"destinationTable": "FileKeyValue", "file_id": 7, "key": "a", "value": 1.5},
-            {"destinationTable": "Files", "_id": "7", "name": "x", "subdir": "data/a//b", "size": "12",
-             "hashtype": "sha1", "hashsum": "sha1:AB", "metaID": 3}]"#;
-        let document = parse(json).unwrap();
-        let [file] = document.files() else { panic!("one file") };
-        assert_eq!(file.path.as_ref().unwrap().as_str(), "a/b/x");
-        assert_eq!((file.size, file.hash_sum.as_deref()), (Some(12), Some("ab")));
-        assert_eq!(file.key_values, [KeyValue { key: "a".into(), value: "1.5".into() }]);
-        assert_eq!(document.rows()[0].kind, RowKind::FileKeyValue(Some(0)));
-    }
-
-    #[test]
-    fn every_bad_row_is_named_by_its_place() {
-        let json = r#"[3, {"value": 1}, {"destinationTable": "Files"},
-            {"destinationTable": "Transactions.project", "value": "a"},
-            {"destinationTable": "Transactions.project", "value": "b"},
-            {"destinationTable": "Files", "name": "x", "size": -1}]"#;
-        let error = parse(json).unwrap_err().to_string();
-        for place in ["/0: not an object", "/1/destinationTable: missing field", "/2/name:", "/4/value:", "/5/size:"] {
-            assert!(error.contains(place), "{place} in {error}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_an_array_of_rows_is_refused() {
-        for json in ["", "{}", "[", "[NaN]", "\"x\"", "[{}] []", r#"["\ud800"]"#] {
-            assert!(parse(json).is_err(), "{json}");
-        }
-        let deep = format!(r#"[{{"destinationTable": "x", "value": {}{}}}]"#, "[".repeat(1_000), "]".repeat(1_000));
-        assert!(matches!(parse(&deep), Err(DocumentError::NotRows(_))));
-        let brackets_in_text = format!(r#"[{{"destinationTable": "x", "value": "\"{}"}}]"#, "[".repeat(1_000));
-        assert!(parse(&brackets_in_text).is_ok());
-    }
-}
+mod tests;
