@@ -20,8 +20,7 @@ impl Upload {
     pub(crate) fn new(program: &Path) -> Self {
         let cache = tempfile::tempdir().expect("a folder");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let compiler =
-            Compiler { program: program.to_owned(), time: Duration::from_secs(120), memory: 4 << 30 };
+        let compiler = Compiler { program: program.to_owned(), time: Duration::from_secs(120), memory: 4 << 30 };
         Self {
             runtime: runtime.expect("a runtime"),
             sandbox: Sandbox::guarded(1, cache.path(), compiler).expect("a sandbox"),

@@ -20,9 +20,7 @@ fn accepted(document: &Document) {
         let said = match row.kind {
             RowKind::Transaction(field) => table.strip_prefix("Transactions.") == Some(field.name()),
             RowKind::KeyValue(at) => table == "TransactionKeyValue" && at < document.key_values().len(),
-            RowKind::FileKeyValue(file) => {
-                table == "FileKeyValue" && file.is_none_or(|at| at < document.files().len())
-            }
+            RowKind::FileKeyValue(file) => table == "FileKeyValue" && file.is_none_or(|at| at < document.files().len()),
             RowKind::File(at) => table == "Files" && document.files()[at].name == text(&value["name"]),
             RowKind::Other => !matches!(table, "Files" | "TransactionKeyValue" | "FileKeyValue"),
         };
