@@ -22,7 +22,7 @@
   (func $describe (type $describe-type)
     (canon lift (core func $i "describe") (memory $memory) string-encoding=utf8))
   (func $check (type $check-type)
-    (canon lift (core func $i "check-config") (memory $memory) (realloc (func $realloc)) string-encoding=utf8))
+    (canon lift (core func $i "check-config") (memory $memory) (realloc (core func $realloc)) string-encoding=utf8))
   (func $validate (result (result (list string) (error string)))
     (canon lift (core func $i "validate") (memory $memory) string-encoding=utf8))
   ;; A record must have a name where it is exported, which takes a component around it.

@@ -47,7 +47,7 @@ const COMPONENTS: &[(&str, &str, &str)] = &[
     ("text-that-is-none", r#""tiny""#, r#""t\ff\feny""#),
     ("schema-that-is-no-json", r#""{}""#, r#""{]""#),
     ("text-beyond-the-memory", r#""\00\00\00\00\04"#, r#""\ff\ff\00\00\04"#),
-    ("megabytes-of-text", r#""\09\00\00\00\09\00\00\00""#, r#""\00\00\00\00\00\00\01\00""#),
+    ("summary-of-64-kib", r#""\09\00\00\00\09\00\00\00""#, r#""\00\00\00\00\00\00\01\00""#),
     ("no-end", "(result i32) (i32.const 32)", "(result i32) (loop (br 0)) (i32.const 32)"),
     ("trap", "(result i32) (i32.const 32)", "(result i32) unreachable"),
     (
