@@ -159,7 +159,9 @@ impl Template {
         }
         if reader.mistakes.is_empty() && reader.fixed > part::LONGEST_PATH {
             let most = part::LONGEST_PATH;
-            reader.mistakes.push(format!("without its fields it has {} bytes; a path has at most {most}", reader.fixed));
+            reader
+                .mistakes
+                .push(format!("without its fields it has {} bytes; a path has at most {most}", reader.fixed));
         }
         if reader.mistakes.is_empty() { Ok(Self { parts: reader.parts }) } else { Err(reader.mistakes) }
     }
@@ -199,8 +201,9 @@ impl Reader {
         let part = std::mem::take(&mut self.part);
         let objection = match part.as_slice() {
             [] => part::objection(""),
-            [Piece::Text(text)] => part::objection(text)
-                .or_else(|| self.parts.is_empty().then(|| part::objection_at_top(text)).flatten()),
+            [Piece::Text(text)] => {
+                part::objection(text).or_else(|| self.parts.is_empty().then(|| part::objection_at_top(text)).flatten())
+            }
             pieces => (fixed_run(pieces) > part::LONGEST).then_some(part::TOO_LONG),
         };
         self.fixed += part.iter().map(Piece::fixed).sum::<usize>();
@@ -225,8 +228,7 @@ impl Piece {
 /// The most bytes that any name has which a part makes, whatever the bundle is.
 fn fixed_run(pieces: &[Piece]) -> usize {
     // These fields may have slashes, and what follows them belongs to another name.
-    let ends_a_name =
-        |piece: &Piece| matches!(piece, Piece::Field(Field::Subdir | Field::Path | Field::Received(_)));
+    let ends_a_name = |piece: &Piece| matches!(piece, Piece::Field(Field::Subdir | Field::Path | Field::Received(_)));
     pieces.split(ends_a_name).map(|name| name.iter().map(Piece::fixed).sum()).max().unwrap_or_default()
 }
 
@@ -301,7 +303,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_short_and_not_without_end() {
-        for template in ["{x}".repeat(1_365), format!("{{{}}}", "x".repeat(4_000)), format!("{{received:{}%Q}}", "x".repeat(4_000))] {
+        for template in
+            ["{x}".repeat(1_365), format!("{{{}}}", "x".repeat(4_000)), format!("{{received:{}%Q}}", "x".repeat(4_000))]
+        {
             let mistakes = Template::parse(&template).unwrap_err();
             assert!(mistakes.len() <= 21 && mistakes.iter().all(|mistake| mistake.len() < 400), "{mistakes:?}");
         }

@@ -129,7 +129,10 @@ fn harmless_values_that_make_an_impossible_name_together_are_refused() {
     let findings = refusal(upload(&template("{project}/{name}"), &own));
     assert_eq!(codes(&findings), [("destination-unsafe", "data/x".to_owned())]);
     assert!(findings[0].message.contains("a part of this is the archive's own folder"), "{findings:?}");
-    assert_eq!(places(upload(&template("{submitter}/{name}"), &self::rows(&[file("", ".incoming")]))), ["10/.incoming"]);
+    assert_eq!(
+        places(upload(&template("{submitter}/{name}"), &self::rows(&[file("", ".incoming")]))),
+        ["10/.incoming"]
+    );
     let deep = json!([file(&[&*long; 16].join("/"), "x")]);
     let findings = refusal(upload(&template("{path}"), &deep));
     assert!(findings[0].message.contains("this is longer than 3000 bytes"), "{findings:?}");

@@ -11,29 +11,17 @@ use crate::contract::FOLDERS;
 const TARS: &[&str] = &[
     "directory-entries",
     "empty-tar",
-    "file-and-folder",
     "gnu-tar",
-    "gzipped-tar",
     "hardlink-listed",
     "japanese-names",
-    "japanese-names-gnu",
-    "metadata-between",
     "metadata-first",
     "metadata-last",
-    "metadata-symlink",
-    "metadata-twice",
-    "no-end-marker",
     "not-a-tar",
     "pax-tar",
     "size-beyond-end",
-    "trailing-garbage",
-    "truncated-in-header",
     "truncated-in-member",
     "truncated-metadata-first",
-    "unlisted-absolute",
     "unlisted-devices",
-    "unlisted-dotdot",
-    "ustar-tar",
 ];
 
 /// Ways in which a component is no plugin, or a bad one: what stands in the smallest validator, and what takes its place.
@@ -107,13 +95,14 @@ fn components() -> BTreeMap<String, Vec<u8>> {
 /// Where they are not, they are written: look at them, and run the test again.
 #[test]
 fn the_seeds_are_those_that_the_test_data_makes() {
+    let mut stale = Vec::new();
     for (target, seeds) in [("spool_tar", tars()), ("metadata", documents()), ("component", components())] {
         let known = corpus(target);
         let made: BTreeSet<String> = seeds.keys().map(|name| format!("seed-{name}")).collect();
         let kept = known.keys().filter(|name| name.starts_with("seed-")).cloned().collect::<BTreeSet<_>>();
-        let mut stale: Vec<String> = kept.difference(&made).cloned().collect();
-        for name in &stale {
+        for name in kept.difference(&made) {
             std::fs::remove_file(folder().join(target).join(name)).expect("it is removed");
+            stale.push(format!("{target}/{name}"));
         }
         for (name, seed) in seeds {
             assert!(seed.len() <= LARGEST, "{name} has {} bytes", seed.len());
@@ -121,9 +110,9 @@ fn the_seeds_are_those_that_the_test_data_makes() {
             if known.get(&name) != Some(&seed) {
                 std::fs::create_dir_all(folder().join(target)).expect("a folder");
                 std::fs::write(folder().join(target).join(&name), seed).expect("it is written");
-                stale.push(name);
+                stale.push(format!("{target}/{name}"));
             }
         }
-        assert!(stale.is_empty(), "{target} had not what the test data makes; it has now: {stale:?}");
     }
+    assert!(stale.is_empty(), "these were not what the test data makes; they are now: {stale:?}");
 }
