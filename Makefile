@@ -9,7 +9,7 @@ PROFILE ?= release
 # Scripts and tests look for what is built here, whatever the machine's own cargo configuration says.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: help build run plugins test soak bench lint fmt doc clean
+.PHONY: help build run plugins test soak fuzz bench lint fmt doc clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: ## Run all tests
 soak: ## Run what takes minutes: hundreds of crashes, swaps under load, memory, a bundle of 4 GiB
 	@scripts/soak
 
+fuzz: ## Run the fuzz targets for a minute each; also SECONDS=600 ONLY=metadata
+	@scripts/fuzz $(if $(SECONDS),-s $(SECONDS)) $(ONLY)
+
 bench: build ## Measure, and write the figures to bench/results; also ONLY=small
 	@cargo bench --locked --bench gate -- $(ONLY)
 
@@ -43,6 +46,7 @@ lint: ## Check format, lints, documentation, dependencies and scripts
 fmt: ## Format all Rust code
 	@cargo fmt --all
 	@cargo fmt --all --manifest-path plugins/Cargo.toml
+	@cargo fmt --manifest-path host/fuzz/Cargo.toml
 
 doc: ## Build the documentation of the program and of the plugin SDK
 	@cargo doc --locked --no-deps

@@ -27,12 +27,17 @@ const TARS: &[&str] = &[
 /// Ways in which a component is no plugin, or a bad one: what stands in the smallest validator, and what takes its place.
 const COMPONENTS: &[(&str, &str, &str)] = &[
     ("validator", "", ""),
-    ("mover", r#"(export "sluice:plugin/validator@1.0.0""#, r#"(export "sluice:plugin/mover@1.0.0""#),
+    (
+        "mover-that-does-not-plan",
+        r#"(export "sluice:plugin/validator@1.0.0""#,
+        r#"(export "sluice:plugin/mover@1.0.0""#,
+    ),
     ("no-rule", r#"(export "sluice:plugin/validator@1.0.0""#, r#"(export "example:other/thing@1.0.0""#),
     ("no-description", r#"(export "sluice:plugin/plugin@1.0.0""#, r#"(export "example:other/thing@1.0.0""#),
+    ("function-of-another-type", "(result (result (list $finding) (error $failure)))", "(result u32)"),
     ("name-that-is-none", r#""tiny""#, r#""t/ny""#),
-    ("version-that-is-none", r#""1.0.0""#, r#""1.0.x""#),
-    ("text-that-is-none", r#""tiny""#, r#""t\ff\feny""#),
+    ("version-that-is-none", r#""1.0.0" "Says"#, r#""1.0.x" "Says"#),
+    ("text-that-is-none", r#""tiny""#, r#""t\ff\fey""#),
     ("schema-that-is-no-json", r#""{}""#, r#""{]""#),
     ("text-beyond-the-memory", r#""\00\00\00\00\04"#, r#""\ff\ff\00\00\04"#),
     ("summary-of-64-kib", r#""\09\00\00\00\09\00\00\00""#, r#""\00\00\00\00\00\00\01\00""#),
@@ -45,18 +50,18 @@ const COMPONENTS: &[(&str, &str, &str)] = &[
     ),
     (
         "import-that-is-not-given",
-        "(component\n  (core module",
-        "(component\n  (import \"example:moon/orbit@1.0.0\" (instance (export \"f\" (func))))\n  (core module",
+        "(component\n",
+        r#"(component (import "example:moon/orbit@1.0.0" (instance (export "f" (func)))) "#,
     ),
     (
         "import-that-is-given",
-        "(component\n  (core module",
-        "(component\n  (import \"sluice:plugin/host@1.0.0\" (instance (export \"config\" (func (result string)))))\n  (core module",
+        "(component\n",
+        r#"(component (import "sluice:plugin/host@1.0.0" (instance (export "config" (func (result string))))) "#,
     ),
     (
         "table-that-is-too-large",
-        "(component\n  (core module",
-        "(component\n  (core module $t (table 200000 funcref)) (core instance (instantiate $t))\n  (core module",
+        "(component\n",
+        "(component (core module $t (table 200000 funcref)) (core instance (instantiate $t)) ",
     ),
 ];
 
