@@ -65,5 +65,6 @@ fn fits(path: &str) {
 
 fn short(finding: &Finding) {
     assert!((1..2_500).contains(&finding.message.len()), "{finding:?}");
-    assert!(finding.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{finding:?}");
+    let counted = finding.message.ends_with("more findings of this kind.");
+    assert!(counted || finding.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{finding:?}");
 }

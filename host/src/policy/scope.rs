@@ -61,8 +61,7 @@ impl When {
             if found == mistakes.len()
                 && let Err(error) = set(list)
             {
-                let error = error.kind().to_string();
-                mistakes.push(format!("when.{name}: the patterns cannot be used together: {}", shortened(&error)));
+                mistakes.push(format!("when.{name}: the patterns cannot be used together: {error}"));
             }
         }
         mistakes
@@ -88,15 +87,20 @@ fn objection(glob: &str) -> Option<String> {
     Glob::new(glob).err().map(|error| format!("is no glob: {}", error.kind()))
 }
 
-fn set(globs: &[String]) -> Result<Option<GlobSet>, globset::Error> {
+/// The automaton of a list. What has an objection is never compiled: that alone can take all of the stack.
+fn set(globs: &[String]) -> Result<Option<GlobSet>, String> {
     if globs.is_empty() {
         return Ok(None);
     }
+    let said = |error: globset::Error| shortened(&error.kind().to_string()).into_owned();
     let mut builder = GlobSetBuilder::new();
     for glob in globs {
-        builder.add(Glob::new(glob)?);
+        if let Some(objection) = objection(glob) {
+            return Err(format!("{} {objection}", Quoted(glob)));
+        }
+        builder.add(Glob::new(glob).map_err(said)?);
     }
-    builder.build().map(Some)
+    builder.build().map(Some).map_err(said)
 }
 
 /// The same, ready to be asked.
@@ -110,7 +114,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    pub(super) fn new(when: &When) -> Result<Self, globset::Error> {
+    pub(super) fn new(when: &When) -> Result<Self, String> {
         Ok(Self {
             kinds: when.kinds.clone(),
             projects: set(&when.projects)?,
@@ -153,9 +157,11 @@ mod tests {
             ("{".repeat(100_000), "has 100000 bytes"),
             ("[x".to_owned(), "is no glob"),
         ] {
-            let mistakes = when(vec!["1234a".to_owned(), glob]).mistakes();
+            let when = when(vec!["1234a".to_owned(), glob]);
+            let mistakes = when.mistakes();
             assert!(mistakes.len() == 1 && mistakes[0].contains(words), "{words} in {mistakes:?}");
             assert!(mistakes[0].starts_with("when.projects: ") && mistakes[0].len() < 500, "{mistakes:?}");
+            assert!(Scope::new(&when).is_err());
         }
         assert!(when(vec!["x".to_owned(); MOST + 1]).mistakes()[0].contains("has 1001 patterns"));
         for glob in ["x".repeat(LONGEST), nested(NESTING), "{12*,[a-z]?,\\{}".to_owned()] {

@@ -128,7 +128,7 @@ impl ActiveRule {
         Ok(Self {
             config_digest: Digest::of(HashKind::Sha256, config.as_bytes()).to_string(),
             grants: Grants::parse(&rule.grants).map_err(|mistakes| anyhow::anyhow!(mistakes.join("; ")))?,
-            scope: Scope::new(&rule.when)?,
+            scope: Scope::new(&rule.when).map_err(anyhow::Error::msg)?,
             pace: Pace::default(),
             config: Arc::from(config),
             rule,

@@ -57,7 +57,11 @@ async fn two_admins_never_overwrite_each_other_silently() {
 async fn a_policy_with_mistakes_changes_nothing_and_names_each() {
     let site = Site::start().await;
     let before = site.policy().await;
+    // To compile the second would take more stack than there is.
+    let nested = |levels| format!("{}x{}", "{".repeat(levels), "}".repeat(levels));
     let rules = json!([
+        {"name": "nested", "plugin": "hostile", "config": {"do": "clean"}, "when": {"users": [nested(120)]}},
+        {"name": "bottomless", "plugin": "hostile", "config": {"do": "clean"}, "when": {"users": [nested(60_000)]}},
         {"name": "ghost", "plugin": "no-such-plugin"},
         {"name": "told", "plugin": "hostile", "config": {"do": "nothing that it knows"}},
         {"name": "refuses", "plugin": "hostile", "config": {"do": "check-refuse"}},
@@ -73,11 +77,19 @@ async fn a_policy_with_mistakes_changes_nothing_and_names_each() {
         let problem = reply.json();
         let errors: Vec<&str> =
             problem["errors"].as_array().expect("errors").iter().filter_map(Value::as_str).collect();
-        for words in
-            ["no-such-plugin", "\"told\": config", "\"refuses\"", "\"endless\"", "limits.memory_mib", "the-moon"]
-        {
+        for words in [
+            "no-such-plugin",
+            "\"told\": config",
+            "\"refuses\"",
+            "\"endless\"",
+            "limits.memory_mib",
+            "the-moon",
+            "\"nested\": when.users",
+            "\"bottomless\": when.users",
+        ] {
             assert!(errors.iter().any(|error| error.contains(words)), "{words} in {errors:?}");
         }
+        assert!(reply.text().len() < 10_000, "{} bytes", reply.text().len());
     }
     let nonsense = site.put_policy(&etag(&site).await, &json!({"rules": [{"name": "x"}]})).await;
     assert!(nonsense.status.is_client_error() && nonsense.text().contains("plugin"), "{}", nonsense.text());
