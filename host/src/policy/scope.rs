@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn whatever_has_no_mistakes_becomes_a_scope() {
         // The most that may be given: characters of many bytes and sets of them make the largest automata.
-        for piece in ["?", "{?,*}", "[!\u{e000}-\u{fffd}]", "*?", "{a*b,{c?,[!x]}*}"] {
+        for piece in ["?", "{a*b,{c?,[!\u{e000}-\u{fffd}]}*}"] {
             let glob = piece.repeat(LONGEST / piece.len());
             let globs = (0..MOST).map(|at| format!("{}{}", &glob[..glob.len() - piece.len()], at % 10)).collect();
             let when = when(globs);
