@@ -9,6 +9,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::place::Checked;
 use super::uploaded::{HASHED_AT_ONCE, claimed_digest, hash_file, wrong_digest};
 use super::{Placing, Run, StepError, all_well, blocking};
+use crate::failpoint::{self, Point};
 use crate::ingest::Sources;
 use crate::ingest::progress::Meter;
 use crate::model::{Digest, FileRow, Timestamp};
@@ -37,7 +38,12 @@ impl Run<'_> {
         let may_be_gone = matches!(self.placing, Placing::Reserved);
         let sources = self.pipeline.sources.clone();
         let looked_up = document.clone();
-        let (found, mistakes) = blocking(move || find_all(&sources, looked_up.files(), may_be_gone)).await?;
+        let finding = move || {
+            let found = find_all(&sources, looked_up.files(), may_be_gone);
+            failpoint::pass(Point::MoveFound);
+            found
+        };
+        let (found, mistakes) = blocking(finding).await?;
         all_well(mistakes)?;
 
         let bytes: u64 = found.iter().map(|found| found.size).sum();
@@ -116,13 +122,14 @@ fn find(sources: &Sources, index: usize, row: &FileRow, may_be_gone: bool) -> Re
 fn read_turn(turn: Vec<Found>, rows: &[FileRow], meter: &Meter) -> Vec<Result<Checked, String>> {
     let check = |mut found: Found| {
         let row = &rows[found.row];
-        if let Some(file) = &mut found.file {
+        if let Some(mut file) = found.file {
             let path = found.incoming.path().display();
-            let digest = hash_file(file, found.claimed.kind, meter)
+            let digest = hash_file(&mut file, found.claimed.kind, meter)
                 .map_err(|error| format!("/{}: {path} cannot be read: {error}", row.row))?;
             if digest != found.claimed {
                 return Err(wrong_digest(row, &found.claimed, &digest));
             }
+            found.incoming.hold(file);
         }
         Ok(Checked { incoming: found.incoming, size: found.size, digest: found.claimed })
     };
