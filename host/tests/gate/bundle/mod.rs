@@ -13,7 +13,7 @@ use tar::EntryType;
 
 pub(crate) use generated::{Generated, body_of};
 pub(crate) use gzip::gzip;
-pub(crate) use member::{Format, header, pad, pax_record};
+pub(crate) use member::{Format, header, pad, padding, pax_record};
 
 use member::spoil_checksum;
 use recipe::{Checksum, ExtraMember, MemberPlace, MetadataPlace, Recipe, Truncate};

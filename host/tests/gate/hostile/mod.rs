@@ -1,11 +1,12 @@
 //! What no real uploader sends: tars, documents and requests that are made to break something, and files that are exchanged
 //! while they are moved. Whatever it is, the answer is clear, nothing is read or written outside, and the gate goes on.
 
-//DOC
+mod documents;
 mod endless;
 //HTTP
-//RACES
 mod blocks;
+#[cfg(debug_assertions)]
+mod races;
 mod tars;
 mod wire;
 

@@ -3,7 +3,7 @@
 use tar::EntryType;
 
 use super::End::{Failed, Warned};
-use super::{Bare, Case, LOAD};
+use super::{Bare, Case, FILES, LOAD, TAR};
 use crate::bundle::{bundle, gzip};
 
 pub(super) const CASES: &[Case] = &[
@@ -66,7 +66,7 @@ pub(super) const CASES: &[Case] = &[
     (
         "a listed file that is sparse",
         |tar| tar.row("sparse", b"x").pax(&[("GNU.sparse.major", "1")]).member("data/sparse", EntryType::Regular, b"x"),
-        Failed(super::FILES, &["data/sparse", "not in the bundle"]),
+        Failed(FILES, &["data/sparse", "not in the bundle"]),
     ),
     (
         "the rest of a file from another volume",
@@ -93,7 +93,7 @@ pub(super) const CASES: &[Case] = &[
             let tar = tar.member("././@PaxHeader", EntryType::XHeader, b"99999 path=data/liar.txt\n");
             tar.member("data/liar-2.txt", EntryType::Regular, b"x")
         },
-        Warned(&["is not listed"]),
+        Warned(&["liar-2.txt", "no Files row lists it"]),
     ),
     (
         "a long name of half a mebibyte",
@@ -101,7 +101,7 @@ pub(super) const CASES: &[Case] = &[
             let name = format!("data/{}", "n".repeat(512 << 10));
             tar.member("././@LongLink", EntryType::GNULongName, name.as_bytes()).member("h", EntryType::Regular, b"x")
         },
-        Warned(&["its name has 524293 bytes"]),
+        Warned(&["4096"]),
     ),
     (
         "a pax header of two mebibytes",
@@ -148,17 +148,13 @@ pub(super) const BARE: &[Bare] = &[
     (
         "a good bundle in gzip",
         |_| gzip(&bundle("metadata-last")),
-        Failed("open tar", &["compressed (gzip)", "send the tar itself"]),
+        Failed(TAR, &["compressed (gzip)", "send the tar itself"]),
     ),
-    (
-        "eight mebibytes in gzip that would be a gibibyte",
-        |_| gzip_bomb(8 << 20),
-        Failed("open tar", &["compressed (gzip)"]),
-    ),
+    ("eight mebibytes in gzip that would be a gibibyte", |_| gzip_bomb(8 << 20), Failed(TAR, &["compressed (gzip)"])),
     (
         "the other compressions",
         |_| b"\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00".iter().copied().chain([0; 600]).collect(),
-        Failed("open tar", &["compressed (zstd)"]),
+        Failed(TAR, &["compressed (zstd)"]),
     ),
 ];
 
