@@ -86,7 +86,7 @@ points! {
     JobReserved = "job.reserved";
     /// A file is about to be renamed into its place. May fail.
     ArchivePut = "archive.put";
-    /// A file is in its place. May fail.
+    /// A file is in its place, and not yet seen to be the one that was checked. May fail.
     ArchivePlaced = "archive.placed";
     /// A file from another file system is copied aside, not synced. May fail.
     ArchiveCopying = "archive.copying";

@@ -112,12 +112,12 @@ impl FolderArchive {
         failpoint::reach(Point::ArchivePut)?;
         match rustix::fs::renameat_with(&incoming.folder, &incoming.name, folder, name, RenameFlags::NOREPLACE) {
             Ok(()) => {
+                failpoint::reach(Point::ArchivePlaced)?;
                 let moved = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 if incoming.identity != Some((moved.st_dev, moved.st_ino)) {
                     // Another file was swapped in between the check and the rename.
                     return Err(self.put_out(folder, name, file, moved.st_ino));
                 }
-                failpoint::reach(Point::ArchivePlaced)?;
                 Ok(None)
             }
             Err(Errno::NOENT) => taken_in(),
@@ -391,7 +391,8 @@ impl Archive for FolderArchive {
     }
 
     fn local(&self, location: &Location) -> Option<File> {
-        Some(self.root.open(location.as_str()).ok()?.into_std())
+        let file = open_itself(&self.root, location.as_str()).ok()?;
+        file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
     }
 }
 

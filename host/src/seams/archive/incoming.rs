@@ -81,7 +81,7 @@ impl Origin {
 
 /// Opens what lies in a folder for reading, and waits for nobody: a link is not followed, and opening a named pipe without
 /// NONBLOCK would wait for its other end.
-pub(super) fn open_itself(folder: &Dir, name: &str) -> io::Result<File> {
+pub(super) fn open_itself(folder: &Dir, name: impl AsRef<Path>) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
     Ok(folder.open_with(name, &options)?.into_std())

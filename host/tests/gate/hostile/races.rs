@@ -3,19 +3,21 @@
 
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
-use rustix::fs::{CWD, Mode, RenameFlags};
+use rustix::fs::{CWD, Mode, RenameFlags, renameat_with};
 use serde_json::json;
 use sha1::{Digest as _, Sha1};
 use sluice::failpoint::Point;
 use tempfile::TempDir;
 
 use super::{assert_goes_on, assert_plain};
-use crate::bundle::tree;
+use crate::bundle::{paths, tree};
 use crate::durability::failpoints::Failpoints;
 use crate::site::{JobState, Options, Site};
-use crate::wait::{PATIENCE, until};
+use crate::wait::{PATIENCE, TAKEOVER, until};
 
 const CHECKED: &[u8] = b"what was checked\n";
 const SECRET: &[u8] = b"what nobody may\n\n";
@@ -51,7 +53,8 @@ impl Scene {
         let beside = root.path().parent().expect("a folder").to_owned();
         let outside = tempfile::Builder::new().prefix("sluice-outside-").tempdir_in(beside).expect("a folder");
         std::fs::write(outside.path().join("file.txt"), SECRET).expect("a secret");
-        let site = failpoints.of(Options::default()).move_root(root.path()).start().await;
+        let options = failpoints.of(Options::default()).env("SLUICE_WORKER_LEASE", "2s");
+        let site = options.move_root(root.path()).start().await;
         Self { site, failpoints, root, outside }
     }
 
@@ -73,16 +76,30 @@ impl Scene {
     /// Moves the source, exchanges it when the move has come to a point, and answers what became of the job.
     async fn exchange_at(&self, point: Point, exchange: fn(&Self)) -> (u64, JobState) {
         self.put_source();
-        let before = self.failpoints.reached().len();
-        self.failpoints.set(&[(point, "hold")]);
-        let job = self.site.move_(&document(&[(self.source(), CHECKED)])).await;
-        until(PATIENCE, &format!("the move is at {}", point.name()), || async {
-            (self.failpoints.reached().len() > before).then_some(())
-        })
-        .await;
+        let job = self.hold_move(point).await;
         exchange(self);
         self.failpoints.clear();
         (job, self.site.wait(job).await)
+    }
+
+    /// Begins to move the source, and holds the move at a point.
+    async fn hold_move(&self, point: Point) -> u64 {
+        let held = self.hold(point);
+        let job = self.site.move_(&document(&[(self.source(), CHECKED)])).await;
+        held.await;
+        job
+    }
+
+    /// Orders that a point holds whoever comes there, instead of what was ordered before; the answer comes when it does.
+    fn hold(&self, point: Point) -> impl Future<Output = ()> {
+        let before = self.failpoints.reached().len();
+        self.failpoints.set(&[(point, "hold")]);
+        async move {
+            until(PATIENCE, &format!("the move is at {}", point.name()), || async {
+                (self.failpoints.reached().len() > before).then_some(())
+            })
+            .await;
+        }
     }
 
     /// The secret is where it was, and nothing of it is in the archive, which holds files and nothing else.
@@ -272,4 +289,151 @@ async fn what_is_swapped_in_for_a_copied_source_is_not_removed() {
         assert_eq!(scene.site.files(job).await.len(), 1, "{name}");
     }
     assert_goes_on(&scene.site, "all exchanges").await;
+}
+
+/// What was swapped in cannot go back to where it was, as somebody has put a third file there. It is not lost, and does not
+/// stay in the archive.
+#[tokio::test]
+async fn what_cannot_go_back_to_where_it_was_goes_beside_that() {
+    let scene = Scene::near().await;
+    scene.put_source();
+    let job = scene.hold_move(Point::ArchivePut).await;
+    swap_in(&scene.source(), |aside| symlink(scene.secret(), aside).expect("a link"));
+    scene.hold(Point::ArchivePlaced).await;
+    std::fs::write(scene.source(), "a third file").expect("a file");
+    scene.failpoints.clear();
+    let state = scene.site.wait(job).await;
+    assert_eq!((state.state.as_str(), state.task.as_str()), ("FAILED", "move files"), "{state:?}");
+    assert!(state.exception.contains(&format!(".sluice-exchanged-{job}-")), "{state:?}");
+    assert_eq!(std::fs::read_to_string(scene.source()).expect("the third file"), "a third file");
+    let folder = scene.source().parent().expect("a folder").to_owned();
+    let links =
+        std::fs::read_dir(folder).expect("a folder").filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    assert_eq!(links.collect::<Vec<_>>(), [scene.secret()]);
+    scene.assert_nothing_got_out(job, "a third file").await;
+    assert_eq!(paths(&scene.site.archive()), Default::default());
+}
+
+/// Nor can it where the folder is gone.
+#[tokio::test]
+async fn what_has_nowhere_to_go_back_to_is_kept_aside() {
+    let scene = Scene::near().await;
+    scene.put_source();
+    let job = scene.hold_move(Point::ArchivePut).await;
+    swap_in(&scene.source(), |aside| std::fs::write(aside, SECRET).expect("a file"));
+    scene.hold(Point::ArchivePlaced).await;
+    std::fs::remove_dir(scene.source().parent().expect("a folder")).expect("an empty folder goes");
+    scene.failpoints.clear();
+    let state = scene.site.wait(job).await;
+    assert_eq!((state.state.as_str(), state.task.as_str()), ("FAILED", "move files"), "{state:?}");
+    let kept: Vec<_> = tree(&scene.site.archive()).into_iter().collect();
+    let [(path, contents)] = &kept[..] else { panic!("{kept:?}") };
+    assert!(path.starts_with(&format!(".incoming/.sluice-exchanged-{job}-")) && contents == SECRET, "{path}");
+    assert!(state.exception.contains(path), "{state:?}");
+    assert_goes_on(&scene.site, "a folder that is gone").await;
+}
+
+/// The gate dies when another file is in the place, and before it could see that. The run that takes the job up looks again.
+#[tokio::test]
+async fn what_is_swapped_in_is_found_out_by_the_run_after_a_crash() {
+    let mut scene = Scene::near().await;
+    for link in [false, true] {
+        scene.put_source();
+        let job = scene.hold_move(Point::ArchivePut).await;
+        let secret = scene.secret();
+        swap_in(&scene.source(), |aside| {
+            if link { symlink(&secret, aside) } else { std::fs::write(aside, SECRET) }.expect("an exchange");
+        });
+        scene.failpoints.set(&[(Point::ArchivePlaced, "kill")]);
+        until(PATIENCE, "the gate dies", || async { scene.site.serve().ended() }).await;
+        scene.failpoints.clear();
+        scene.site.start_what_ended().await;
+        let state = scene.site.wait_up_to(TAKEOVER, job).await;
+        assert_eq!((state.state.as_str(), state.task.as_str()), ("FAILED", "move files"), "{state:?}");
+        assert!(state.exception.contains("file.txt"), "{state:?}");
+        assert_eq!(scene.source().is_symlink(), link, "what was swapped in is back: {state:?}");
+        assert_eq!(std::fs::read(scene.source()).expect("what was swapped in"), SECRET);
+        scene.assert_nothing_got_out(job, "a crash").await;
+        assert_goes_on(&scene.site, "a crash").await;
+    }
+}
+
+/// Exchanges sources and their folders with links, as fast as that goes, until it is stopped or forgotten.
+struct Exchanger {
+    enough: Arc<AtomicBool>,
+    thread: Option<JoinHandle<u64>>,
+}
+
+impl Exchanger {
+    /// `N/file.txt` with `N/trap`, and `N` with `N-trap`.
+    fn start(root: PathBuf, folders: usize) -> Self {
+        let enough = Arc::new(AtomicBool::new(false));
+        let told = enough.clone();
+        let exchange =
+            |one: &Path, other: &Path| u64::from(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok());
+        let work = move || {
+            let mut count = 0;
+            while !told.load(Ordering::Acquire) {
+                // Each of them an even number of times, so that what is still there is where it was in the end.
+                for _ in 0..2 {
+                    let files = (0..folders).map(|number| root.join(number.to_string()));
+                    count += files.map(|folder| exchange(&folder.join("file.txt"), &folder.join("trap"))).sum::<u64>();
+                }
+                for _ in 0..2 {
+                    let named = |number: usize| (root.join(number.to_string()), root.join(format!("{number}-trap")));
+                    count += (0..folders).map(named).map(|(folder, trap)| exchange(&folder, &trap)).sum::<u64>();
+                }
+            }
+            count
+        };
+        Self { enough, thread: Some(std::thread::spawn(work)) }
+    }
+
+    /// How often something was exchanged.
+    fn stop(mut self) -> u64 {
+        self.enough.store(true, Ordering::Release);
+        self.thread.take().expect("a thread").join().expect("exchanges")
+    }
+}
+
+impl Drop for Exchanger {
+    fn drop(&mut self) {
+        self.enough.store(true, Ordering::Release);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sources_that_are_exchanged_all_the_time_are_moved_or_left_alone() {
+    const MOVES: usize = 60;
+    let scene = Scene::near().await;
+    let folder = |number: usize| scene.root.path().join(number.to_string());
+    for number in 0..MOVES {
+        std::fs::create_dir(folder(number)).expect("a folder");
+        std::fs::write(folder(number).join("file.txt"), CHECKED).expect("a source");
+        symlink(scene.secret(), folder(number).join("trap")).expect("a link");
+        symlink(scene.outside.path(), scene.root.path().join(format!("{number}-trap"))).expect("a link");
+    }
+    let exchanger = Exchanger::start(scene.root.path().to_owned(), MOVES);
+    let documents: Vec<_> = (0..MOVES).map(|number| document(&[(folder(number).join("file.txt"), CHECKED)])).collect();
+    let jobs = futures::future::join_all(documents.iter().map(|document| scene.site.move_(document))).await;
+    let mut done = 0;
+    for job in &jobs {
+        let state = scene.site.wait_up_to(TAKEOVER, *job).await;
+        let moved = state.state == "OK" && state.exception.is_empty();
+        let left = state.state == "FAILED" && state.task == "move files" && state.exception.contains("file.txt");
+        assert!(moved || left, "{state:?}");
+        done += usize::from(moved);
+    }
+    let exchanges = exchanger.stop();
+    println!("{MOVES} moves, {done} of them done, and {exchanges} exchanges");
+    for job in jobs {
+        scene.assert_nothing_got_out(job, "all moves").await;
+    }
+    let archived = tree(&scene.site.archive());
+    assert_eq!(archived.len(), done, "{:?}", archived.keys());
+    // What was not moved is where it was, or beside that.
+    let files = paths(scene.root.path()).into_iter().map(|path| scene.root.path().join(path));
+    let left = files.filter(|path| std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file())).count();
+    assert_eq!(left, MOVES - done, "files are lost, or there twice");
+    assert_goes_on(&scene.site, "all moves").await;
 }
