@@ -1,10 +1,10 @@
 //! What no real uploader sends: tars, documents and requests that are made to break something, and files that are exchanged
 //! while they are moved. Whatever it is, the answer is clear, nothing is read or written outside, and the gate goes on.
 
+mod blocks;
 mod documents;
 mod endless;
-//HTTP
-mod blocks;
+mod http;
 #[cfg(debug_assertions)]
 mod races;
 mod tars;

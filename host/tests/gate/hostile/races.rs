@@ -358,6 +358,34 @@ async fn what_is_swapped_in_is_found_out_by_the_run_after_a_crash() {
     }
 }
 
+/// Files that are given back to another file system are written beside their names first. Who knows that name can have put
+/// another file's there before.
+#[tokio::test]
+async fn what_is_given_back_is_written_over_nothing() {
+    let Some(scene) = Scene::far().await else { return };
+    for pipe in [false, true] {
+        scene.put_source();
+        let held = scene.hold(Point::JobFailing);
+        // The metadata store refuses it when it is in the archive.
+        let document = document(&[(scene.source(), CHECKED)]).replace("text/plain", "lame");
+        let job = scene.site.move_(&document).await;
+        held.await;
+        let [path] = &paths(&scene.site.archive()).into_iter().collect::<Vec<_>>()[..] else { panic!("one file") };
+        let inode = std::fs::metadata(scene.site.archive().join(path)).expect("the file").ino();
+        let copy = scene.source().with_file_name(format!(".sluice-{job}-{inode}"));
+        if pipe {
+            rustix::fs::mkfifoat(CWD, &copy, Mode::RUSR | Mode::WUSR).expect("a pipe");
+        } else {
+            std::fs::hard_link(scene.secret(), &copy).expect("a link");
+        }
+        scene.failpoints.clear();
+        let state = scene.site.wait(job).await;
+        assert_eq!((state.state.as_str(), state.task.as_str()), ("FAILED", "ingest metadata"), "{state:?}");
+        assert_eq!(std::fs::read(scene.source()).expect("the file is given back"), CHECKED);
+        scene.assert_nothing_got_out(job, "a name that was known").await;
+    }
+}
+
 /// Exchanges sources and their folders with links, as fast as that goes, until it is stopped or forgotten.
 struct Exchanger {
     enough: Arc<AtomicBool>,
