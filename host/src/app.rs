@@ -63,7 +63,6 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let pipeline = parts.pipeline(&settings, cut.clone());
         let sweeper = Sweeper {
             pipeline: pipeline.clone(),
-            concurrency: settings.worker.concurrency,
             every: settings.worker.sweep,
             uploads: parts.uploads.clone(),
             expire_uploads: settings.uploads.expire,

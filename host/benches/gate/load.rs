@@ -11,10 +11,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::backlog;
 use crate::bundle::bundle;
 use crate::results::{Results, median};
 use crate::server::{Server, Setup};
+use crate::{backlog, bombs};
 
 const MIB: usize = 1 << 20;
 /// Uploads that send a KiB a second, and those beside them that send as fast as they can.
@@ -28,6 +28,9 @@ pub(crate) async fn run(only: &str, results: &mut Results) -> anyhow::Result<()>
     let wanted = |name: &str| name.starts_with(only);
     if wanted("slow") {
         slow(results).await?;
+    }
+    if wanted("bombs") {
+        bombs::run(results).await?;
     }
     if wanted("queue") {
         backlog::queue(results).await?;

@@ -7,6 +7,7 @@
 //! `make bench ONLY=small` runs the workloads whose names begin so.
 
 mod backlog;
+mod bombs;
 mod bundle;
 mod limits;
 mod load;
@@ -34,7 +35,7 @@ use results::Results;
 async fn main() -> ExitCode {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     drop(rustls::crypto::ring::default_provider().install_default());
-    let mut results = Results::new(machine::describe());
+    let mut results = Results::new(machine::describe(), !only.is_empty());
     match workloads::run(&only, &mut results).await.and_then(|()| results.finish()) {
         Ok(path) => {
             println!("\nwritten to {}", path.display());

@@ -21,6 +21,8 @@ struct Kept {
 pub(crate) struct Results {
     kept: Kept,
     last: Option<Kept>,
+    /// Whether only some workloads are run.
+    partial: bool,
 }
 
 fn folder() -> PathBuf {
@@ -28,10 +30,10 @@ fn folder() -> PathBuf {
 }
 
 impl Results {
-    pub(crate) fn new(machine: String) -> Self {
+    pub(crate) fn new(machine: String, partial: bool) -> Self {
         println!("{machine}\n");
         let last = std::fs::read(folder().join("last.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { kept: Kept { machine, figures: Vec::new() }, last }
+        Self { kept: Kept { machine, figures: Vec::new() }, last, partial }
     }
 
     /// Notes a figure, and prints it beside the last one of its name.
@@ -43,8 +45,19 @@ impl Results {
         self.kept.figures.push(Figure { name: name.to_owned(), value, unit: unit.to_owned() });
     }
 
-    /// Writes the table, for people and for the next run.
-    pub(crate) fn finish(&self) -> anyhow::Result<PathBuf> {
+    /// Writes the table, for people and for the next run. Where only some workloads were run, the figures of the others stay
+    /// as they were, if they are this machine's.
+    pub(crate) fn finish(mut self) -> anyhow::Result<PathBuf> {
+        let others = self.last.take().filter(|last| self.partial && last.machine == self.kept.machine);
+        if let Some(mut last) = others {
+            for figure in std::mem::take(&mut self.kept.figures) {
+                match last.figures.iter_mut().find(|known| known.name == figure.name) {
+                    Some(known) => *known = figure,
+                    None => last.figures.push(figure),
+                }
+            }
+            self.kept.figures = last.figures;
+        }
         let folder = folder();
         std::fs::create_dir_all(&folder)?;
         let mut table =

@@ -76,8 +76,9 @@ async fn start(results: &mut Results) -> anyhow::Result<()> {
 /// Bundles of three small files, from the first byte to the end of the job.
 async fn small(results: &mut Results, on: &str, setup: Setup) -> anyhow::Result<()> {
     for at_once in [1, 8, 64] {
-        // Who waits with many others asks less often, or the asking would be what is measured.
-        let look = Duration::from_millis(2 * (at_once / 8).max(1));
+        // Who waits with many others asks less often, or the asking would be what is measured: the more there are, the
+        // longer each waits, and half a dozen times is how often each of them asks.
+        let look = Duration::from_millis(at_once.max(2));
         let server = Arc::new(Server::start(Setup { look: Some(look), ..setup }).await?);
         let bundles: Arc<Vec<_>> = Arc::new((0..64).map(|seed| bundle(3, 1_024, seed)).collect());
         for _ in 0..20 {

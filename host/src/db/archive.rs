@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::arg::{Arg, args, numbers, whole};
-use super::session::{Row, Session, Statement};
+use super::session::{Row, Session, Statement, rows_at_once};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Digest, FileId, JobId, Timestamp};
 
@@ -111,14 +111,20 @@ impl Db {
         ordered.sort_unstable_by(|a, b| a.location.cmp(&b.location));
         let values: Vec<_> = ordered.iter().flat_map(|wanted| values(job, wanted)).collect();
         for _ in 0..RESERVE_ATTEMPTS {
-            let mut session = self.begin(Durability::Durable).await?;
+            let mut session = if reservations.len() <= rows_at_once(WIDTH) {
+                self.begin_one(Durability::Durable).await?
+            } else {
+                self.begin(Durability::Durable).await?
+            };
             let head = "INSERT INTO archive_files (file_id, job_id, row_index, location, size, hash_type, hash_sum)";
-            let made = session.insert(head, 7, &values, "ON CONFLICT DO NOTHING").await?;
-            if made == reservations.len() as u64 {
-                session.commit().await?;
-                return Ok(reservations.iter().map(|wanted| placed(job, wanted)).collect());
+            match session.insert(head, WIDTH, &values, "").await {
+                Ok(_) => {
+                    session.commit().await?;
+                    return Ok(reservations.iter().map(|wanted| placed(job, wanted)).collect());
+                }
+                Err(error) if error.is_taken() => drop(session),
+                Err(error) => return Err(error.into()),
             }
-            drop(session);
             if let Some(known) = self.why_not_reserved(job, &ordered).await? {
                 return Ok(known);
             }
@@ -232,7 +238,10 @@ impl Db {
     }
 }
 
-fn values(job: JobId, wanted: &Reservation) -> [Arg<'_>; 7] {
+/// Values of a row.
+const WIDTH: usize = 7;
+
+fn values(job: JobId, wanted: &Reservation) -> [Arg<'_>; WIDTH] {
     [
         Arg::from(wanted.file_id),
         Arg::from(job),

@@ -36,6 +36,11 @@ impl DbError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Whether what was to be written is there already, or another row is in its place.
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(self, Self::Other(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
     /// A value in a row that this program does not understand.
     pub(super) fn unreadable(column: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(sqlx::Error::ColumnDecode { index: column.to_owned(), source: error.into() })

@@ -33,7 +33,7 @@ impl Db {
         // give them out again. What takes SQLite down takes us down as well.
         let durability =
             if matches!(self.pools, Pools::Postgres(_)) { Durability::Durable } else { Durability::Relaxed };
-        let mut session = self.begin(durability).await?;
+        let mut session = self.begin_one(durability).await?;
         let row = session
             .row("UPDATE ids SET next = next + $2 WHERE mode = $1 RETURNING next", args![mode.name(), count])
             .await?
@@ -50,9 +50,11 @@ impl Db {
         Ok(())
     }
 
-    /// Gives the files of a job their ids, in the order of their rows. Asked again for as many, it answers the same.
-    pub async fn give_file_ids(&self, job: JobId, count: u64) -> Result<Vec<FileId>> {
-        if let Some(known) = self.file_ids(job).await?
+    /// Gives the files of a job their ids, in the order of their rows. Asked again for as many, it answers the same; that
+    /// it may be asked again is what `again` says, or ids would be taken for nothing.
+    pub async fn give_file_ids(&self, job: JobId, count: u64, again: bool) -> Result<Vec<FileId>> {
+        if again
+            && let Some(known) = self.file_ids(job).await?
             && known.len() as u64 == count
         {
             return Ok(known);

@@ -177,7 +177,7 @@ impl Db {
     ///
     /// Lost is the lease of a job that was given up or cancelled while it was received.
     pub async fn job_received(&self, id: JobId, owner: &str, now: Timestamp, bytes: u64, files: u64) -> Result<Job> {
-        let mut session = self.begin(Durability::Durable).await?;
+        let mut session = self.begin_one(Durability::Durable).await?;
         let received = concat!(
             "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3,
                  bytes = $4, files = $5, lease_owner = NULL, lease_until = NULL

@@ -25,7 +25,13 @@ pub(super) const LOST_JOBS: &str = "SELECT id, kind, since FROM (
 pub(super) const LOST_UPLOADS: &str =
     "SELECT id FROM jobs WHERE stage = 'receiving' AND lease_until < $1 ORDER BY lease_until";
 
-const ADVANCE: &str = "UPDATE jobs SET task = $4, percent = $5, steps = $6, updated = $3
+const ADVANCE: &str =
+    "UPDATE jobs SET task = $4, percent = 0, steps = $5, revision = COALESCE($6, revision), updated = $3
+     WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'";
+
+const ADVANCE_WITH_FACTS: &str =
+    "UPDATE jobs SET task = $4, percent = 0, steps = $5, revision = COALESCE($6, revision),
+         updated = $3, submitter = $7, project = $8, instrument = $9, files = $10, bytes = $11
      WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'";
 
 /// A job taken up by a worker.
@@ -41,6 +47,13 @@ pub struct Claim {
     pub fault_since: Option<Timestamp>,
 }
 
+impl Claim {
+    /// Whether nobody has had the job before, so that nothing of it can have been done.
+    pub fn is_first(&self) -> bool {
+        self.epoch == 1
+    }
+}
+
 /// What a job's metadata document says of it.
 #[derive(Clone, Debug, Default)]
 pub struct JobFacts<'a> {
@@ -54,6 +67,19 @@ pub struct JobFacts<'a> {
     pub files: u64,
     /// Bytes of their contents.
     pub bytes: u64,
+}
+
+/// How far a worker has come.
+#[derive(Clone, Debug)]
+pub struct Advance<'a> {
+    /// The task that it begins.
+    pub task: Task,
+    /// When the job's tasks began and ended.
+    pub steps: &'a [StepRecord],
+    /// The policy revision that has judged the job, once there is one.
+    pub revision: Option<Revision>,
+    /// What the metadata says, for lists, when that has been read.
+    pub facts: Option<JobFacts<'a>>,
 }
 
 /// How a job ends.
@@ -154,17 +180,20 @@ impl Db {
     }
 
     /// Records that a worker has come to a task.
-    pub async fn advance(
-        &self,
-        id: JobId,
-        epoch: i64,
-        now: Timestamp,
-        task: Task,
-        percent: f64,
-        steps: &[StepRecord],
-    ) -> Result<()> {
-        let steps = steps_text(steps);
-        let touched = self.write().await?.execute(ADVANCE, args![id, epoch, now, task.name(), percent, &steps]).await?;
+    pub async fn advance(&self, id: JobId, epoch: i64, now: Timestamp, to: Advance<'_>) -> Result<()> {
+        let steps = steps_text(to.steps);
+        let mut args = args![id, epoch, now, to.task.name(), &steps, to.revision].to_vec();
+        let sql = match to.facts {
+            None => ADVANCE,
+            Some(facts) => {
+                args.extend(
+                    [facts.submitter, facts.project, facts.instrument].map(|value| Arg::from(value.map(indexed))),
+                );
+                args.extend([facts.files, facts.bytes].map(|count| Arg::from(whole(count))));
+                ADVANCE_WITH_FACTS
+            }
+        };
+        let touched = self.write().await?.execute(sql, &args).await?;
         held(id, touched)
     }
 
@@ -172,8 +201,9 @@ impl Db {
     /// the archive next.
     pub async fn failing(&self, id: JobId, epoch: i64, now: Timestamp, task: Task, steps: &[StepRecord]) -> Result<()> {
         let steps = steps_text(steps);
-        let mut session = self.begin(Durability::Durable).await?;
-        let touched = session.execute(ADVANCE, args![id, epoch, now, task.name(), 0.0, &steps]).await?;
+        let mut session = self.begin_one(Durability::Durable).await?;
+        let args = args![id, epoch, now, task.name(), &steps, None::<i64>];
+        let touched = session.execute(ADVANCE, args).await?;
         held(id, touched)?;
         session.commit().await
     }
@@ -187,28 +217,6 @@ impl Db {
                 "UPDATE jobs SET percent = $4, updated = $3
                  WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'",
                 args![id, epoch, now, percent],
-            )
-            .await?;
-        held(id, touched)
-    }
-
-    /// Records what the job's metadata document says of it, for lists.
-    pub async fn describe_job(&self, id: JobId, epoch: i64, facts: JobFacts<'_>) -> Result<()> {
-        let touched = self
-            .write()
-            .await?
-            .execute(
-                "UPDATE jobs SET submitter = $3, project = $4, instrument = $5, files = $6, bytes = $7
-                 WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'",
-                args![
-                    id,
-                    epoch,
-                    facts.submitter.map(indexed),
-                    facts.project.map(indexed),
-                    facts.instrument.map(indexed),
-                    whole(facts.files),
-                    whole(facts.bytes)
-                ],
             )
             .await?;
         held(id, touched)
@@ -245,7 +253,10 @@ impl Db {
     /// Ends a job. Durable. The same end may be recorded again by the same claim.
     pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<()> {
         let steps = steps_text(end.steps);
-        let mut session = self.begin(Durability::Durable).await?;
+        let mut session = match self.tells() {
+            true => self.begin(Durability::Durable).await?,
+            false => self.begin_one(Durability::Durable).await?,
+        };
         let row = session
             .row(
                 concat!(

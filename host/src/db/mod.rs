@@ -58,7 +58,7 @@ pub use archive::{ArchivedFile, Reservation, ReserveError, TakenLocation};
 pub use error::{DbError, Result};
 pub use ids::IdMode;
 pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
-pub use leases::{Claim, Finish, Holder, JobFacts};
+pub use leases::{Advance, Claim, Finish, Holder, JobFacts};
 pub use marks::RuleMark;
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction, TransactionRows};
 pub use migrate::SchemaState;
@@ -186,6 +186,17 @@ impl Db {
             }),
         }
         .writes(&self.written))
+    }
+    /// A session for one statement that writes, which is all there is to commit. Where the database can take it for a
+    /// transaction by itself, that spares the two statements around it; so nothing undoes it when it is not committed.
+    async fn begin_one(&self, durability: Durability) -> Result<Session> {
+        match &self.pools {
+            Pools::Sqlite { writer, flush, .. } => {
+                let flush = (durability == Durability::Durable).then(|| flush.clone());
+                Ok(Session::sqlite_one(writer.acquire().await?, flush)?.writes(&self.written))
+            }
+            Pools::Postgres(_) => self.begin(durability).await,
+        }
     }
 }
 

@@ -150,11 +150,16 @@ impl Db {
         self
     }
 
+    /// Whether ends of jobs may have to be told.
+    pub(super) fn tells(&self) -> bool {
+        self.outbox.recorded != Recorded::Nothing
+    }
+
     /// Writes the event of a job that has just ended into the transaction that ends it. Where `ending` is not given, the
     /// job's record says how it ended. Whether an event was written, which is to be handed to [`told`](Db::told) once
     /// the transaction is committed.
     pub(super) async fn tell(&self, session: &mut Session, job: &Job, ending: Option<Ending>) -> Result<bool> {
-        if self.outbox.recorded == Recorded::Nothing {
+        if !self.tells() {
             return Ok(false);
         }
         let ending = match (ending, job.state) {

@@ -1,33 +1,35 @@
 //! What the rules said of each job.
 
 use super::arg::args;
-use super::{Db, DbError, Durability, Result};
+use super::{Db, DbError, Pools, Result};
 use crate::model::{JobId, Report, Timestamp};
+
+/// A report of a job that is held under this epoch.
+macro_rules! put_sql {
+    ($lock:literal) => {
+        concat!(
+            "INSERT INTO reports (job_id, revision, accepted, recorded, document)
+             SELECT $1, $3, $4, $5, $6 FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'running' ",
+            $lock,
+            " ON CONFLICT (job_id) DO UPDATE SET revision = excluded.revision, accepted = excluded.accepted,
+                 recorded = excluded.recorded, document = excluded.document"
+        )
+    };
+}
 
 impl Db {
     /// Records a job's report in the place of any earlier one. Only for who holds the job's lease.
     pub async fn put_report(&self, report: &Report, epoch: i64, now: Timestamp) -> Result<()> {
         let document = serde_json::to_string(report).expect("a report is always JSON");
-        let mut session = self.begin(Durability::Relaxed).await?;
-        // This also holds the job's row, so that nobody takes the job up before the report is written.
-        let touched = session
-            .execute(
-                "UPDATE jobs SET revision = $3 WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'",
-                args![report.job_id, epoch, report.revision],
-            )
-            .await?;
-        if touched == 0 {
-            return Err(DbError::LeaseLost(report.job_id));
-        }
-        session
-            .execute(
-                "INSERT INTO reports (job_id, revision, accepted, recorded, document) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (job_id) DO UPDATE SET revision = excluded.revision, accepted = excluded.accepted,
-                     recorded = excluded.recorded, document = excluded.document",
-                args![report.job_id, report.revision, i64::from(report.accepted), now, &document],
-            )
-            .await?;
-        session.commit().await
+        let sql = match self.pools {
+            Pools::Sqlite { .. } => put_sql!(""),
+            // The job's row is held, so that nobody takes the job up before the report is written.
+            Pools::Postgres(_) => put_sql!("FOR UPDATE"),
+        };
+        let (job, accepted) = (report.job_id, i64::from(report.accepted));
+        let touched =
+            self.write().await?.execute(sql, args![job, epoch, report.revision, accepted, now, &document]).await?;
+        if touched == 0 { Err(DbError::LeaseLost(job)) } else { Ok(()) }
     }
 
     /// The newest reports, by the ids of their jobs, as JSON.

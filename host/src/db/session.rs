@@ -78,6 +78,13 @@ impl Session {
         Self { lane: Lane::Sqlite(connection), flush: None, _told: None }
     }
 
+    /// For one statement that commits itself.
+    pub(super) fn sqlite_one(connection: PoolConnection<Sqlite>, flush: Option<Flush>) -> Result<Self> {
+        // A commit that fails leaves nothing behind: so it has to fail here.
+        failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
+        Ok(Self { lane: Lane::Sqlite(connection), flush, _told: None })
+    }
+
     pub(super) fn postgres(connection: PoolConnection<Postgres>) -> Self {
         Self { lane: Lane::Postgres(connection), flush: None, _told: None }
     }
@@ -157,7 +164,7 @@ impl Session {
     /// Runs `head VALUES (…), (…), … tail` with as few statements as there can be; the number of rows touched.
     /// `values` holds the rows one after the other, `width` values each.
     pub(super) async fn insert(&mut self, head: &str, width: usize, values: &[Arg<'_>], tail: &str) -> Result<u64> {
-        let at_once = VALUES_AT_ONCE / width;
+        let at_once = rows_at_once(width);
         // SQLite takes `$1` for a name, and would look for each of thousands of names among all the others.
         let sqlite = matches!(self.wire(), Wire::Sqlite(_));
         let mut touched = 0;
@@ -177,11 +184,19 @@ impl Session {
 
     /// Ends the transaction. What is not committed is rolled back when the session is dropped.
     pub(super) async fn commit(self) -> Result<()> {
-        failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
+        let may_fail = || failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io);
         match self.lane {
-            Lane::SqliteTransaction(transaction) => transaction.commit().await?,
-            Lane::PostgresTransaction(transaction) => transaction.commit().await?,
-            Lane::Sqlite(_) | Lane::Postgres(_) => {}
+            Lane::SqliteTransaction(transaction) => {
+                may_fail()?;
+                transaction.commit().await?;
+            }
+            Lane::PostgresTransaction(transaction) => {
+                may_fail()?;
+                transaction.commit().await?;
+            }
+            // Its statement has committed itself; others may write now.
+            Lane::Sqlite(connection) => drop(connection),
+            Lane::Postgres(connection) => drop(connection),
         }
         failpoint::pass(Point::DbCommitted);
         match self.flush {
@@ -189,6 +204,11 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// Rows of so many values that one statement takes.
+pub(super) const fn rows_at_once(width: usize) -> usize {
+    VALUES_AT_ONCE / width
 }
 
 fn bind<'q, DB>(mut query: Query<'q, DB, DB::Arguments>, args: &[Arg<'_>]) -> Query<'q, DB, DB::Arguments>

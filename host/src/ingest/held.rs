@@ -29,11 +29,6 @@ impl Held {
         fresh.then(|| Hold { held: self.clone(), job })
     }
 
-    /// How many jobs there are.
-    pub(super) fn count(&self) -> usize {
-        self.lock().len()
-    }
-
     /// Renews the leases, until told to stop. Three renewals fit into a lease, so that one may fail.
     pub async fn renew(&self, db: Db, owner: Arc<str>, lease: Duration, stop: CancellationToken) {
         let mut beats = tokio::time::interval(lease / 3);

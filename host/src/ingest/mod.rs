@@ -36,9 +36,12 @@ pub use uploads::{Part, UploadError, UploadState, Uploads};
 
 use crate::model::{JobId, JobKind};
 
-/// Something that tells workers of a job. A wake-up may get lost: the sweeper sends another one.
+/// Something that tells workers of a job, and has some of its own. A wake-up may get lost: the sweeper sends another one.
 #[async_trait]
 pub trait Wake: Send + Sync {
     /// Tells a worker that the job can be taken up.
     async fn wake(&self, job: JobId, kind: JobKind);
+
+    /// How many more jobs this process would take up now.
+    fn free(&self) -> usize;
 }

@@ -21,8 +21,6 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(3_600);
 pub struct Sweeper {
     /// What works jobs off, whose parts are needed here.
     pub pipeline: Pipeline,
-    /// How many jobs this process works on at a time.
-    pub concurrency: usize,
     /// How often to look.
     pub every: Duration,
     /// Bundles that arrive in parts.
@@ -73,7 +71,7 @@ impl Sweeper {
             }
         }
         // While all hands are full, waiting is no sign of a lost wake-up, and another one would help nobody.
-        let free = self.concurrency.saturating_sub(pipeline.held.count());
+        let free = pipeline.wake.free();
         if free > 0 {
             let limit = u32::try_from(free).unwrap_or(u32::MAX);
             for (job, kind) in pipeline.db.lost_jobs(now.before(ON_ITS_WAY), limit).await? {

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 use wasmtime::component::Resource;
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Store, Trap};
 
 use super::bindings::types;
+use super::budget::Budget;
 use super::bundle::Bundle;
 use super::capability::bundles::LentBundle;
 use super::component::{Entry, Plugin};
-use super::engine::TICK;
 use super::granted::Granted;
 use super::limits::{Breach, CROSSING_BYTES, FINDING_TEXT, FINDINGS, HANDLES, Limits};
-use super::lookup::{Asking, LookupGrant};
+use super::lookup::Asking;
 use super::store::{CallState, shortened};
+use super::threads::Seat;
 use crate::measures::GuestCall;
 use crate::model::{Failure, FailureKind, Finding, Location, LookupReport, Severity};
 
@@ -175,7 +175,9 @@ impl Plugin {
         let inner = &self.sandbox.inner;
         let threads = if granted.asks().is_some() { &inner.waiting } else { &inner.threads };
         let runtime = Handle::try_current().ok();
-        threads.run(move || plugin.run(bundle, config, granted, limits, runtime, body)).await.unwrap_or_else(|| {
+        let pace = granted.pace.clone();
+        let run = move |seat| plugin.run(bundle, config, granted, limits, seat, runtime, body);
+        threads.run(pace, run).await.unwrap_or_else(|| {
             let message = "the gate failed while the rule ran; its log says how".to_owned();
             CallResult::none(Failure { kind: FailureKind::Other, message })
         })
@@ -188,6 +190,7 @@ impl Plugin {
         config: Arc<str>,
         granted: Granted,
         limits: Limits,
+        seat: Arc<Seat>,
         runtime: Option<Handle>,
         body: F,
     ) -> CallResult<T>
@@ -197,17 +200,16 @@ impl Plugin {
         let started = Instant::now();
         let received = bundle.as_ref().map_or(0, |bundle| bundle.received.as_seconds());
         let seed = bundle.as_ref().and_then(|bundle| bundle.job).map_or(0, |job| job.get() as u64);
-        // A call that waits for servers has the time for it besides its own; how much is bounded by its grant.
-        let budget = Budget::new(limits.time_ms, granted.asks().map_or(Duration::ZERO, LookupGrant::longest_wait));
+        let budget = Budget::begin(limits.time_ms, &granted, seat, &self.sandbox.inner.turns);
         let asking = Asking::new(granted.lookup.clone(), self.sandbox.inner.lookups.clone(), runtime);
         let state = CallState::new(config, granted, asking, &limits, received, seed);
         let mut store = Store::new(&self.sandbox.inner.engine, state);
         store.limiter(|state| &mut state.watch);
         store.set_hostcall_fuel(CROSSING_BYTES);
         store.set_max_component_handles(HANDLES);
-        let wall = budget.wall;
-        store.set_epoch_deadline(budget.ticks());
-        store.epoch_deadline_callback(move |_| Ok(budget.verdict()));
+        store.set_epoch_deadline(budget.first_ticks());
+        let judge = budget.clone();
+        store.epoch_deadline_callback(move |_| Ok(judge.verdict()));
 
         let mut rep = None;
         if let Some(bundle) = bundle {
@@ -219,12 +221,10 @@ impl Plugin {
             }
         }
         let mut lent = || rep.map(Resource::new_borrow).ok_or_else(|| Ended::wrong_kind("rule about bundles"));
-        // The epoch ends a guest that computes; this ends one that waits.
-        let ended = tokio::time::timeout(wall, body(&self.entry, &mut store, &mut lent)).await;
-        let answer = match ended {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(ended)) => Err(explain(ended, store.data(), &limits)),
-            Err(_) => Err(explain(Ended::Late, store.data(), &limits)),
+        let answer = match budget.run(body(&self.entry, &mut store, &mut lent)).await {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(ended)) => Err(explain(ended, store.data(), &limits)),
+            None => Err(explain(Ended::Late, store.data(), &limits)),
         };
         for (level, line) in &store.data().log {
             let plugin = self.info().name.as_str();
@@ -236,7 +236,7 @@ impl Plugin {
         let lookups = store.data_mut().asking.reports();
         let state = store.data();
         let instantiated = state.instantiated.map_or(Duration::ZERO, |at| at.duration_since(started));
-        CallResult { answer, duration: started.elapsed(), instantiated, memory: state.watch.memory(), lookups }
+        CallResult { answer, duration: budget.end(), instantiated, memory: state.watch.memory(), lookups }
     }
 }
 
@@ -276,46 +276,6 @@ impl From<Breach> for Ended {
     fn from(breach: Breach) -> Self {
         Self::Breach(breach)
     }
-}
-
-/// The time a call has. What counts is the thread's time on the processor, so that a rule is not ended because others
-/// were running; the wall clock only bounds how long it may wait.
-struct Budget {
-    time: Duration,
-    wall: Duration,
-    on_processor: Duration,
-    started: Instant,
-}
-
-impl Budget {
-    fn new(time_ms: u64, for_lookups: Duration) -> Self {
-        let time = Duration::from_millis(time_ms);
-        // Waiting is for slow disks and busy processors, so it gets a second at least.
-        let wall = (time * 4).max(time + Duration::from_secs(1)) + for_lookups;
-        Self { time, wall, on_processor: thread_time(), started: Instant::now() }
-    }
-
-    fn ticks(&self) -> u64 {
-        ticks(self.time)
-    }
-
-    fn verdict(&self) -> UpdateDeadline {
-        let used = thread_time().saturating_sub(self.on_processor);
-        let waited = self.started.elapsed();
-        if used >= self.time || waited >= self.wall {
-            return UpdateDeadline::Interrupt;
-        }
-        UpdateDeadline::Continue(ticks((self.time - used).min(self.wall - waited)))
-    }
-}
-
-/// Ticks that are not over before this time is.
-fn ticks(time: Duration) -> u64 {
-    u64::try_from(time.as_micros().div_ceil(TICK.as_micros())).unwrap_or(u64::MAX).saturating_add(1)
-}
-
-fn thread_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Puts the end of a call into words, with the plugin's own last ones.

@@ -14,6 +14,7 @@ use super::limits::Limits;
 use super::lookup::Lookups;
 use super::store::CallState;
 use super::threads::GuestThreads;
+use super::turns::Turns;
 
 /// How often the clock ticks that ends guests.
 pub(super) const TICK: Duration = Duration::from_millis(5);
@@ -32,10 +33,13 @@ pub struct Sandbox {
 pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) linker: Linker<CallState>,
+    /// For most calls.
     pub(super) threads: GuestThreads,
     /// For calls that may wait for servers: as long as one does its thread does nothing else, and rules that ask nobody
     /// are not to stand behind it.
     pub(super) waiting: GuestThreads,
+    /// For calls that take long, on whatever thread.
+    pub(super) turns: Turns,
     pub(super) lookups: Arc<Lookups>,
     pub(super) cache: CompiledCache,
     /// Compilation takes all processors as it is; one at a time leaves some for serving.
@@ -71,8 +75,10 @@ impl Sandbox {
         // Both worlds import the same interfaces.
         ValidatorPlugin::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
         let cache = CompiledCache::open(cache, &engine)?;
-        let waiting = GuestThreads::start("waiting-guest", waiting_threads(threads))?;
-        let threads = GuestThreads::start("guest", threads)?;
+        let turns = Turns::new(slow_threads(threads));
+        let slow = GuestThreads::start("slow-guest", slow_threads(threads), None)?;
+        let waiting = GuestThreads::start("waiting-guest", waiting_threads(threads), Some(&slow))?;
+        let threads = GuestThreads::start("guest", threads, Some(&slow))?;
         let compiling = tokio::sync::Semaphore::new(1);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -80,6 +86,7 @@ impl Sandbox {
                 linker,
                 threads,
                 waiting,
+                turns,
                 lookups: Arc::default(),
                 cache,
                 compiling,
@@ -100,6 +107,12 @@ fn waiting_threads(threads: usize) -> usize {
     threads.max(16)
 }
 
+/// How many there are for calls that are known to take long, and how many such calls compute at a time. There are two
+/// threads for each processor, and half of the processors are to be the others'.
+fn slow_threads(threads: usize) -> usize {
+    (threads / 4).max(1)
+}
+
 pub(super) fn config(pool_for: Option<usize>) -> Config {
     let mut config = Config::new();
     config
@@ -110,7 +123,8 @@ pub(super) fn config(pool_for: Option<usize>) -> Config {
         // A trap's message is enough: guests are stripped, and the SDK logs where a panic was.
         .wasm_backtrace_max_frames(None);
     if let Some(threads) = pool_for {
-        let threads = u32::try_from(threads.saturating_add(waiting_threads(threads))).unwrap_or(u32::MAX);
+        let calls = [GuestThreads::most(threads), GuestThreads::most(waiting_threads(threads)), slow_threads(threads)];
+        let threads = u32::try_from(calls.into_iter().fold(0, usize::saturating_add)).unwrap_or(u32::MAX);
         // A thread runs one call at a time, so there is one component instance a thread, and one to spare for each
         // while the last one is being dropped. A component may hold many core instances.
         let components = threads.saturating_mul(2);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::lookup::{JobLookups, LookupGrant, RecordedAnswers};
+use super::pace::Pace;
 use crate::model::Table;
 
 /// What a rule is granted, ready to be used by one call. By default, nothing.
@@ -13,6 +14,8 @@ pub struct Granted {
     pub tables: BTreeMap<String, Arc<Table>>,
     /// What it may look up; only validators have a way to ask.
     pub lookup: Option<GrantedLookup>,
+    /// What is known of the rule's calls before, by which it is decided where this one waits for its turn.
+    pub pace: Pace,
 }
 
 /// Where the answers to lookups come from.

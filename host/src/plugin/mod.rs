@@ -7,11 +7,12 @@
 //! - Every call is bounded: time, memory in total, tables, handles, log, bytes read, findings and their length. Each
 //!   breach comes back as a [`Failure`](crate::model::Failure) with a name of its own.
 //! - A guest runs on threads of this room and never on those that serve HTTP; one that may wait for servers, on threads of
-//!   its kind.
+//!   its kind. Rules that take long do not hold up those that do not.
 //!
 //! No other room knows wasmtime.
 
 mod bindings;
+mod budget;
 mod bundle;
 mod cache;
 mod call;
@@ -22,9 +23,11 @@ mod engine;
 mod granted;
 mod limits;
 mod lookup;
+mod pace;
 mod registry;
 mod store;
 mod threads;
+mod turns;
 mod wasi;
 
 pub use bundle::{Bundle, Contents, NoContents};
@@ -35,4 +38,5 @@ pub use engine::{Sandbox, SandboxError};
 pub use granted::{Granted, GrantedLookup};
 pub use limits::Limits;
 pub use lookup::{Answer, Answered, JobLookups, LookupError, LookupGrant, Prefix, RecordedAnswers};
+pub use pace::Pace;
 pub use registry::{AddError, Added, Registry};

@@ -175,7 +175,7 @@ fn span(rule: &ActiveRule) -> Span {
 fn grant(rule: &ActiveRule, tables: &PinnedTables, report: &mut RuleReport) -> Granted {
     let tables = tables.of(&rule.grants.tables);
     report.tables = tables.iter().map(|(name, table)| (name.clone(), table.digest().to_owned())).collect();
-    Granted { tables, lookup: None }
+    Granted { tables, lookup: None, pace: rule.pace.clone() }
 }
 
 /// The core's own law for places, whatever a mover says: one for each file, inside the archive, no two the same.

@@ -9,7 +9,7 @@ use super::grants::Grants;
 use super::scope::Scope;
 use super::tables::Tables;
 use crate::model::{Digest, HashKind, Revision, TableName};
-use crate::plugin::{Plugin, PluginKind, Registry};
+use crate::plugin::{Pace, Plugin, PluginKind, Registry};
 
 /// A rule as a revision keeps it: with the digest its plugin's name stood for when the revision was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct ActiveRule {
     pub config_digest: String,
     /// What it may reach beyond the bundle.
     pub grants: Grants,
+    /// How long its calls take.
+    pub pace: Pace,
     pub(super) scope: Scope,
 }
 
@@ -127,6 +129,7 @@ impl ActiveRule {
             config_digest: Digest::of(HashKind::Sha256, config.as_bytes()).to_string(),
             grants: Grants::parse(&rule.grants).map_err(|mistakes| anyhow::anyhow!(mistakes.join("; ")))?,
             scope: Scope::new(&rule.when)?,
+            pace: Pace::default(),
             config: Arc::from(config),
             rule,
             plugin,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::db::arg::args;
 use crate::db::{Durability, JobFacts};
-use crate::model::{Change, Task};
+use crate::model::Change;
 
 /// The jobs that have changed since, and the number to go on from.
 async fn since(db: &Db, after: Change) -> (Vec<i64>, Change) {
@@ -29,11 +29,12 @@ on_both! {
         changed("received").await;
         let claim = db.claim(id, "worker", at_second(2), at_second(60)).await.unwrap().unwrap();
         changed("claimed").await;
-        db.advance(id, claim.epoch, at_second(3), Task::OpenTar, 0.0, &[]).await.unwrap();
+        db.advance(id, claim.epoch, at_second(3), to(Task::OpenTar, &[])).await.unwrap();
         changed("advanced").await;
         db.progress(id, claim.epoch, at_second(4), 50.0).await.unwrap();
         changed("come on").await;
-        db.describe_job(id, claim.epoch, JobFacts::default()).await.unwrap();
+        let described = Advance { facts: Some(JobFacts::default()), ..to(Task::PolicyValidation, &[]) };
+        db.advance(id, claim.epoch, at_second(4), described).await.unwrap();
         changed("described").await;
         db.cancel_job(id, at_second(5), "by hand").await.unwrap();
         changed("cancelled").await;

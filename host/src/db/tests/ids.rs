@@ -33,14 +33,14 @@ on_both! {
 
     async fn the_files_of_a_job_keep_their_ids_when_the_job_runs_again(place) {
         let db = place.db().await;
-        let given = db.give_file_ids(JobId::new(1), 3).await.unwrap();
+        let given = db.give_file_ids(JobId::new(1), 3, true).await.unwrap();
         assert_eq!(given, [1, 2, 3].map(FileId::new));
-        assert_eq!(db.give_file_ids(JobId::new(2), 1).await.unwrap(), [FileId::new(4)]);
-        assert_eq!(db.give_file_ids(JobId::new(1), 3).await.unwrap(), given);
+        assert_eq!(db.give_file_ids(JobId::new(2), 1, false).await.unwrap(), [FileId::new(4)]);
+        assert_eq!(db.give_file_ids(JobId::new(1), 3, true).await.unwrap(), given);
         assert_eq!(db.file_ids(JobId::new(1)).await.unwrap(), Some(given.clone()));
         // A second run that has not looked loses what it took.
         assert_eq!(db.keep_file_ids(JobId::new(1), 50..53).await.unwrap(), given);
         assert_eq!(db.file_ids(JobId::new(9)).await.unwrap(), None);
-        assert_eq!(db.give_file_ids(JobId::new(3), 0).await.unwrap(), []);
+        assert_eq!(db.give_file_ids(JobId::new(3), 0, false).await.unwrap(), []);
     }
 }

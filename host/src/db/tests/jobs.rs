@@ -1,6 +1,6 @@
 use super::*;
 use crate::db::{Cancelled, DbError, Finish, JobFacts, JobFilter, Reservation, Retried, SetJob};
-use crate::model::{Digest, FileId, HashKind, Job, Stage, State, StepRecord, Task};
+use crate::model::{Digest, FileId, HashKind, Job, Stage, State};
 
 async fn job(db: &Db, id: JobId) -> Job {
     db.get_job(id).await.unwrap().expect("a job")
@@ -87,7 +87,8 @@ on_both! {
         waiting(&db, 2).await;
         let (third, claim) = running(&db, 3).await;
         let facts = JobFacts { submitter: Some("10"), project: Some("1234a"), instrument: Some("54"), files: 1, bytes: 5 };
-        db.describe_job(third, claim.epoch, facts).await.unwrap();
+        let described = Advance { facts: Some(facts), ..to(Task::PolicyValidation, &[]) };
+        db.advance(third, claim.epoch, at(3), described).await.unwrap();
         failed(&db, 4).await;
         let all = || JobFilter { limit: 10, ..JobFilter::default() };
         let text = |text: &str| Some(text.to_owned());
@@ -206,7 +207,8 @@ on_both! {
         db.job_received(id, "http", at(1), u64::MAX, 1).await.unwrap();
         let claim = db.claim(id, "worker", at(2), at(60)).await.unwrap().unwrap();
         let facts = JobFacts { project: Some(&long), submitter: Some("a\0b"), ..JobFacts::default() };
-        db.describe_job(id, claim.epoch, facts).await.unwrap();
+        let described = Advance { facts: Some(facts), ..to(Task::PolicyValidation, &[]) };
+        db.advance(id, claim.epoch, at(3), described).await.unwrap();
         let exception = "line\n\0'; DROP TABLE jobs; --";
         let end = Finish {
             state: State::Failed,

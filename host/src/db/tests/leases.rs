@@ -1,6 +1,6 @@
 use super::*;
 use crate::db::{DbError, Finish, JobFacts};
-use crate::model::{Report, Revision, Stage, State, StepRecord, Task};
+use crate::model::{Report, Revision, Stage, State};
 
 fn well(steps: &[StepRecord]) -> Finish<'_> {
     Finish {
@@ -79,9 +79,9 @@ on_both! {
         let before = db.get_job(id).await.unwrap();
         let (old, now) = (late.epoch, at(62));
         let refusals = [
-            db.advance(id, old, now, Task::OpenTar, 0.0, &[]).await,
+            db.advance(id, old, now, to(Task::OpenTar, &[])).await,
             db.progress(id, old, now, 50.0).await,
-            db.describe_job(id, old, JobFacts { files: 9, ..JobFacts::default() }).await,
+            db.advance(id, old, now, Advance { facts: Some(JobFacts::default()), ..to(Task::OpenTar, &[]) }).await,
             db.put_report(&report(id, 1), old, now).await,
             db.hand_back(id, old, now, now, None, true).await,
             db.finish(id, old, now, well(&[])).await,
@@ -99,12 +99,15 @@ on_both! {
         let db = place.db().await;
         let (id, claim) = running(&db, 1).await;
         let mut steps = vec![StepRecord { task: Task::OpenTar, started: at(3), ended: None }];
-        db.advance(id, claim.epoch, at(3), Task::OpenTar, 0.0, &steps).await.unwrap();
-        db.progress(id, claim.epoch, at(4), 41.5).await.unwrap();
         let facts = JobFacts { submitter: Some("10"), project: None, instrument: Some("54"), files: 3, bytes: 30 };
-        db.describe_job(id, claim.epoch, facts).await.unwrap();
+        let described = Advance { facts: Some(facts), revision: Some(Revision::new(2)), ..to(Task::OpenTar, &steps) };
+        db.advance(id, claim.epoch, at(3), described).await.unwrap();
+        // What is not said anew stays.
+        db.advance(id, claim.epoch, at(3), to(Task::OpenTar, &steps)).await.unwrap();
+        db.progress(id, claim.epoch, at(4), 41.5).await.unwrap();
         let job = db.get_job(id).await.unwrap().unwrap();
         assert_eq!((job.task, job.percent, job.updated), (Task::OpenTar, 41.5, at(4)));
+        assert_eq!(job.revision, Some(Revision::new(2)));
         assert_eq!((job.submitter.as_deref(), job.project, job.files, job.bytes), (Some("10"), None, 3, 30));
         assert_eq!(job.steps, steps);
         steps[0].ended = Some(at(5));
@@ -182,7 +185,6 @@ on_both! {
         }
         let json = db.get_report(id).await.unwrap().unwrap();
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report(id, 2));
-        assert_eq!(db.get_job(id).await.unwrap().unwrap().revision, Some(Revision::new(2)));
         assert_eq!(db.get_report(JobId::new(2)).await.unwrap(), None);
     }
 }

@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Claim, Db, NewJob};
+use super::{Advance, Claim, Db, NewJob};
 use crate::config::DatabaseUrl;
-use crate::model::{JobId, JobKind, Timestamp};
+use crate::model::{JobId, JobKind, StepRecord, Task, Timestamp};
 
 /// A database of a test, gone with this value.
 #[derive(Clone)]
@@ -117,4 +117,9 @@ async fn waiting(db: &Db, id: i64) -> JobId {
 async fn running(db: &Db, id: i64) -> (JobId, Claim) {
     let id = waiting(db, id).await;
     (id, db.claim(id, "worker", at(2), at(60)).await.unwrap().expect("a claim"))
+}
+
+/// That a worker has come to a task, and nothing more.
+fn to(task: Task, steps: &[StepRecord]) -> Advance<'_> {
+    Advance { task, steps, revision: None, facts: None }
 }

@@ -30,6 +30,9 @@ impl Run<'_> {
     /// cannot be removed is no reason to fail: all that was asked for is done.
     async fn remove_originals(&mut self) {
         let (originals, job) = (std::mem::take(&mut self.originals), self.id());
+        if originals.is_empty() {
+            return;
+        }
         let removing = blocking(move || {
             for original in originals {
                 if let Err(error) = original.remove() {

@@ -22,7 +22,7 @@ impl Run<'_> {
     /// places was judged already, and is not judged again: one revision judges a job whole.
     pub(in crate::ingest) async fn validate(&mut self) -> Result<(), StepError> {
         let pipeline = self.pipeline;
-        if !pipeline.db.archived(self.id()).await?.is_empty() {
+        if !self.is_first() && !pipeline.db.archived(self.id()).await?.is_empty() {
             self.placing = Placing::Reserved;
             return Ok(());
         }

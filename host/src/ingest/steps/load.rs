@@ -4,9 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Loaded, Run, StepError, blocking};
-use crate::db::JobFacts;
 use crate::failpoint::{self, Point};
-use crate::model::{Document, TransactionField};
+use crate::model::Document;
 use crate::spool::Fault;
 
 impl Run<'_> {
@@ -21,7 +20,7 @@ impl Run<'_> {
         }
     }
 
-    /// Parses the document, gives ids to its files, and notes what lists of jobs show.
+    /// Parses the document, and gives ids to its files.
     pub(in crate::ingest) async fn load_metadata(&mut self) -> Result<(), StepError> {
         if let Some(Fault::Broken(what) | Fault::Metadata(what)) = &self.manifest.fault {
             return Err(StepError::Final(what.clone()));
@@ -34,17 +33,8 @@ impl Run<'_> {
         })?;
         let document = Arc::new(parsed.map_err(|error| StepError::Final(error.to_string()))?);
 
-        let db = &self.pipeline.db;
-        let file_ids = self.pipeline.ids.files(self.id(), document.files().len() as u64).await?;
-        let sizes = document.files().iter().filter_map(|file| file.size);
-        let facts = JobFacts {
-            submitter: document.value(TransactionField::Submitter),
-            project: document.value(TransactionField::Project),
-            instrument: document.value(TransactionField::Instrument),
-            files: document.files().len() as u64,
-            bytes: sizes.fold(0, u64::saturating_add),
-        };
-        db.describe_job(self.id(), self.epoch(), facts).await?;
+        let files = document.files().len() as u64;
+        let file_ids = self.pipeline.ids.files(self.id(), files, !self.is_first()).await?;
         failpoint::pass(Point::JobLoaded);
         self.loaded = Some(Loaded { document, file_ids });
         Ok(())

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pipeline;
-use crate::db::{Claim, DbError};
-use crate::model::{Document, FileId, JobId, JobKind, Revision, StepRecord, Task, Timestamp};
+use crate::db::{Advance, Claim, DbError, JobFacts};
+use crate::model::{Document, FileId, JobId, JobKind, Revision, StepRecord, Task, Timestamp, TransactionField};
 use crate::plugin::Placement;
 use crate::seams::SeamError;
 use crate::seams::archive::Incoming;
@@ -81,6 +81,21 @@ struct Loaded {
     file_ids: Vec<FileId>,
 }
 
+impl Loaded {
+    /// What lists of jobs show.
+    fn facts(&self) -> JobFacts<'_> {
+        let document = &self.document;
+        let sizes = document.files().iter().filter_map(|file| file.size);
+        JobFacts {
+            submitter: document.value(TransactionField::Submitter),
+            project: document.value(TransactionField::Project),
+            instrument: document.value(TransactionField::Instrument),
+            files: document.files().len() as u64,
+            bytes: sizes.fold(0, u64::saturating_add),
+        }
+    }
+}
+
 /// What the policy says of places in the archive.
 enum Placing {
     /// A mover's places.
@@ -126,6 +141,11 @@ impl<'a> Run<'a> {
 
     pub(super) fn epoch(&self) -> i64 {
         self.claim.epoch
+    }
+
+    /// Whether nobody has worked on the job before.
+    pub(super) fn is_first(&self) -> bool {
+        self.claim.is_first()
     }
 
     pub(super) fn attempts(&self) -> i64 {
@@ -184,7 +204,13 @@ impl<'a> Run<'a> {
         self.steps.push(StepRecord { task, started: now, ended: None });
         self.claim.job.task = task;
         self.span = tracing::info_span!("step", otel.name = %task, %task);
-        self.pipeline.db.advance(self.id(), self.epoch(), now, task, 0.0, &self.steps).await?;
+        // To open the tar takes less than to note it. Where that keeps failing, it is noted from the second time on.
+        if task == Task::OpenTar && self.is_first() {
+            return Ok(());
+        }
+        let facts = (task == Task::PolicyValidation).then_some(()).and(self.loaded.as_ref()).map(Loaded::facts);
+        let to = Advance { task, steps: &self.steps, revision: self.revision, facts };
+        self.pipeline.db.advance(self.id(), self.epoch(), now, to).await?;
         Ok(())
     }
 

@@ -101,7 +101,9 @@ impl Run<'_> {
         let taken = meter.taken();
         let (db, id, epoch) = (&self.pipeline.db, self.id(), self.epoch());
         // Only this worker has the job: what is left of earlier ones is nobody's.
-        archive.give_up(id).await?;
+        if !self.is_first() {
+            archive.give_up(id).await?;
+        }
         let fill = async {
             for batch in puts.chunks(BATCH) {
                 archive.put(batch.to_vec(), &taken).await?;

@@ -16,8 +16,9 @@ pub trait Ids: Send + Sync {
     /// An id that no job has.
     async fn job(&self) -> Result<JobId, SeamError>;
 
-    /// The ids of a job's files, in order. Asked again for as many, it answers the same.
-    async fn files(&self, job: JobId, count: u64) -> Result<Vec<FileId>, SeamError>;
+    /// The ids of a job's files, in order. Asked again for as many, it answers the same; `again` is false where nobody can
+    /// have asked before.
+    async fn files(&self, job: JobId, count: u64, again: bool) -> Result<Vec<FileId>, SeamError>;
 }
 
 /// Ids from the gate's own database.
@@ -30,7 +31,7 @@ impl Ids for TableIds {
         Ok(JobId::new(self.0.take_ids(IdMode::Job, 1).await?.start))
     }
 
-    async fn files(&self, job: JobId, count: u64) -> Result<Vec<FileId>, SeamError> {
-        Ok(self.0.give_file_ids(job, count).await?)
+    async fn files(&self, job: JobId, count: u64, again: bool) -> Result<Vec<FileId>, SeamError> {
+        Ok(self.0.give_file_ids(job, count, again).await?)
     }
 }

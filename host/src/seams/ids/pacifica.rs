@@ -74,11 +74,12 @@ impl Ids for UniqueIds {
         }
     }
 
-    async fn files(&self, job: JobId, count: u64) -> Result<Vec<FileId>, SeamError> {
+    async fn files(&self, job: JobId, count: u64, again: bool) -> Result<Vec<FileId>, SeamError> {
         if count == 0 {
             return Ok(Vec::new());
         }
-        if let Some(known) = self.db.file_ids(job).await?
+        if again
+            && let Some(known) = self.db.file_ids(job).await?
             && known.len() as u64 == count
         {
             return Ok(known);

@@ -1,6 +1,12 @@
 //! Listeners that go and come back.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use reqwest::Body;
+use tokio::sync::oneshot;
 
 use super::Stream;
 use crate::bundle::bundle;
@@ -13,13 +19,24 @@ async fn a_listener_that_comes_back_has_missed_nothing(stores: Stores) {
     let mut site = Options::default().stores(stores).start().await;
     let old = site.upload(bundle("metadata-last")).await;
     site.wait(old).await;
-    let mut stream = Stream::open(&site, "/api/events", None).await;
-    let first = site.upload(bundle("metadata-last")).await;
-    // Cut in the middle of the job's way: what came before is not told, as it was before the listener.
-    let event = stream.next().await.expect("an event");
-    assert_eq!(event.job(), first);
-    let cut = stream.last_id.clone().expect("an id");
-    drop(stream);
+    let mut listener = Stream::open(&site, "/api/events", None).await;
+    // Cut in the middle of the job's way: the rest of it is sent when the listener has heard of its beginning.
+    let (heard, sent) = oneshot::channel();
+    let whole = Bytes::from(bundle("metadata-last"));
+    let (begin, rest) = (whole.slice(..512), whole.slice(512..));
+    let pieces = stream::iter([begin]).chain(stream::once(async move {
+        sent.await.expect("an event");
+        rest
+    }));
+    let (first, event) = tokio::join!(site.upload(Body::wrap_stream(pieces.map(Ok::<_, Infallible>))), async {
+        let event = listener.next().await.expect("an event");
+        heard.send(()).expect("an upload");
+        event
+    });
+    // What came before is not told, as it was before the listener.
+    assert_eq!((event.job(), event.is_done()), (first, false));
+    let cut = listener.last_id.clone().expect("an id");
+    drop(listener);
     site.wait(first).await;
     let away = [site.upload(bundle("metadata-last")).await, site.upload(bundle("foreign-submitter")).await];
     for job in away {

@@ -4,9 +4,11 @@
 //! nothing to do, one that gets lost is sent again by the sweeper. So the queue may be slow, empty or away, and no job
 //! is lost by it.
 
+mod slots;
+
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -27,6 +29,8 @@ use crate::failpoint::{self, Point};
 use crate::ingest::Wake;
 use crate::model::{JobId, JobKind};
 use crate::seams::service::choose_cryptography;
+
+use slots::Slots;
 
 /// The queue's name, in Redis the beginning of its keys.
 const NAME: &str = "sluice:jobs";
@@ -58,7 +62,7 @@ enum Storage {
 /// Runs a worker to its end. A macro, since the two storages share no type that could be named in a signature. A name
 /// is used once: apalis refuses a worker whose name it has seen before.
 macro_rules! run_worker {
-    ($storage:expr, $concurrency:expr, $handle:expr, $looks:expr, $stop:expr) => {{
+    ($storage:expr, $slots:expr, $handle:expr, $looks:expr, $stop:expr) => {{
         let (handle, stop) = ($handle.clone(), $stop.clone());
         let name = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
         let stopped = async move {
@@ -67,7 +71,7 @@ macro_rules! run_worker {
         };
         WorkerBuilder::new(name)
             .backend($storage.poll_with_strategy(Strategy::new().stream($looks).interval(LOOK)))
-            .concurrency($concurrency)
+            .layer($slots)
             .build(move |wake_up: WakeUp| {
                 // On a task of its own. The worker is one task, which asks the queue whenever it is woken: were jobs part of
                 // it, each step of each job would be a question, and all of them would share a processor.
@@ -84,6 +88,8 @@ pub struct Queue {
     storage: Storage,
     /// Tells the worker of this process to look at once.
     look: Arc<Mutex<Option<mpsc::UnboundedSender<()>>>>,
+    /// Those of the worker of this process, once it has one.
+    slots: Arc<OnceLock<Slots>>,
 }
 
 impl Queue {
@@ -104,7 +110,7 @@ impl Queue {
                 open_redis(address, tls).context("the queue's Redis cannot be used")?
             }
         };
-        Ok(Self { storage, look: Arc::default() })
+        Ok(Self { storage, look: Arc::default(), slots: Arc::default() })
     }
 
     async fn push(&self, wake_up: WakeUp) -> anyhow::Result<()> {
@@ -115,21 +121,22 @@ impl Queue {
         Ok(())
     }
 
-    /// Hands wake-ups to `handle`, so many at a time, until told to stop; then waits for those in hand. A worker that
-    /// ends by a fault is started anew: the queue may be away for a while, the worker must not be.
+    /// Hands wake-ups to `handle`, so many at a time and some more of those that take long, until told to stop; then waits
+    /// for those in hand. A worker that ends by a fault is started anew: the queue may be away for a while, the worker must not be.
     pub async fn work<F, Fut>(&self, concurrency: usize, handle: F, stop: CancellationToken)
     where
         F: Fn(JobId) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        let slots = self.slots.get_or_init(|| Slots::new(concurrency));
         let cleaning = tokio::spawn(stop.clone().run_until_cancelled_owned(self.clone().clean()));
         while !stop.is_cancelled() {
             let (look, looks) = mpsc::unbounded();
             *self.look.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
             // What was pushed while there was no worker to tell is found by looking.
             let ended = match self.storage.clone() {
-                Storage::Sqlite(storage, _) => run_worker!(*storage, concurrency, handle, looks, stop),
-                Storage::Redis(storage) => run_worker!(*storage, concurrency, handle, looks, stop),
+                Storage::Sqlite(storage, _) => run_worker!(*storage, slots.clone(), handle, looks, stop),
+                Storage::Redis(storage) => run_worker!(*storage, slots.clone(), handle, looks, stop),
             };
             if !stop.is_cancelled() {
                 let error = ended.err().map(|error| error.to_string());
@@ -174,6 +181,10 @@ impl Wake for Queue {
             Ok(Err(error)) => tracing::warn!(%job, %error, "the queue took no wake-up; the sweeper sends another one"),
             Err(_) => tracing::warn!(%job, "the queue does not answer; the sweeper sends another wake-up"),
         }
+    }
+
+    fn free(&self) -> usize {
+        self.slots.get().map_or(0, Slots::free)
     }
 }
 

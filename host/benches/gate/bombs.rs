@@ -1,0 +1,124 @@
+//! Rules that loop beside rules that do not: uploads whose rule runs until its limit ends it, and honest ones.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::bundle::bundle;
+use crate::results::{Results, median};
+use crate::rules;
+use crate::server::{Server, program, scratch};
+
+/// Uploaders of either kind, each of whom sends the next bundle when the last one's job has ended.
+const EACH: usize = 8;
+/// How long the honest ones are watched, and how often with and without the others.
+const WATCHED: Duration = Duration::from_secs(4);
+const TURNS: usize = 4;
+const BOMBER: &str = "mallory";
+
+pub(crate) async fn run(results: &mut Results) -> anyhow::Result<()> {
+    let folder = scratch()?;
+    let guests = program().ancestors().nth(2).context("a target folder")?.join("test-guests");
+    let policy = folder.path().join("policy.json");
+    // The usual limit of a rule's time, a second.
+    let bomb = json!({"name": "bomb", "plugin": "hostile", "when": {"users": [BOMBER]}, "config": {"do": "loop"}});
+    let mut document: Value = serde_json::from_str(&rules::policy(1))?;
+    document["rules"].as_array_mut().context("rules")?.push(bomb);
+    std::fs::write(&policy, document.to_string())?;
+    let options =
+        ["--policy".to_owned(), policy.display().to_string(), "--plugins".to_owned(), guests.display().to_string()];
+    let plugins =
+        ["--plugins".to_owned(), rules::plugin("required-keys")?.parent().context("a folder")?.display().to_string()];
+    let server = Arc::new(Server::start_in(folder.path(), &[options, plugins].concat()).await?);
+    let bundle = bundle(3, 1_024, 1);
+    watch(&server, &bundle).await?;
+    let (mut alone, mut beside, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        let before = watch(&server, &bundle).await?;
+        let bombs = Bombs::begin(&server, &bundle).await?;
+        let with = watch(&server, &bundle).await?;
+        bombs.end().await?;
+        let after = watch(&server, &bundle).await?;
+        ratios.push(with / ((before + after) / 2.0));
+        alone.extend([before, after]);
+        beside.push(with);
+    }
+    results.add("bombs: honest uploads, 8 at a time, alone", median(&mut alone), "jobs/s");
+    results.add("bombs: honest uploads beside 8 whose rules loop", median(&mut beside), "jobs/s");
+    results.add("bombs: of their speed alone they keep (at least 0.5)", median(&mut ratios), "");
+    Ok(())
+}
+
+/// Honest jobs a second.
+async fn watch(server: &Arc<Server>, bundle: &Bytes) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    let client = |_| {
+        let (server, bundle) = (server.clone(), bundle.clone());
+        tokio::spawn(async move {
+            let mut jobs = 0;
+            while began.elapsed() < WATCHED {
+                server.upload(bundle.clone()).await?;
+                jobs += 1;
+            }
+            Ok::<_, anyhow::Error>(jobs)
+        })
+    };
+    let clients: Vec<_> = (0..EACH).map(client).collect();
+    let mut jobs = 0;
+    for client in clients {
+        jobs += client.await??;
+    }
+    Ok(f64::from(jobs) / began.elapsed().as_secs_f64())
+}
+
+/// Uploaders whose rule loops.
+struct Bombs {
+    stop: Arc<AtomicBool>,
+    clients: Vec<tokio::task::JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Bombs {
+    /// Begins, and waits until the first of them has done its worst.
+    async fn begin(server: &Arc<Server>, bundle: &Bytes) -> anyhow::Result<Self> {
+        explode(server, bundle).await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let client = |_| {
+            let (server, bundle, stop) = (server.clone(), bundle.clone(), stop.clone());
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    explode(&server, &bundle).await?;
+                }
+                Ok(())
+            })
+        };
+        Ok(Self { clients: (0..EACH).map(client).collect(), stop })
+    }
+
+    async fn end(self) -> anyhow::Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        for client in self.clients {
+            client.await??;
+        }
+        Ok(())
+    }
+}
+
+/// Sends a bundle as the one whose rule loops, and waits until that has been ended.
+async fn explode(server: &Server, bundle: &Bytes) -> anyhow::Result<()> {
+    let request = server.http.post(format!("{}/upload", server.base)).header("x-http-authed-user", BOMBER);
+    let state: Value = request.body(bundle.clone()).send().await?.error_for_status()?.json().await?;
+    let url = format!("{}/get_state?job_id={}", server.base, state["job_id"]);
+    loop {
+        let state: Value = server.http.get(&url).send().await?.error_for_status()?.json().await?;
+        if state["complete"] == true {
+            let ended = state["exception"].as_str().is_some_and(|why| why.contains("timeout"));
+            ensure!(ended, "the rule did not loop: {state}");
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
