@@ -103,12 +103,12 @@ impl Tar {
     }
 
     /// The tar as it stands, and what the archive is to hold of it.
-    pub(super) fn as_it_is(self) -> (Vec<u8>, BTreeMap<String, Vec<u8>>) {
+    pub(super) fn unfinished(self) -> (Vec<u8>, BTreeMap<String, Vec<u8>>) {
         (self.bytes, self.listed)
     }
 
     /// The same with metadata.txt and the end.
     pub(super) fn whole(self) -> (Vec<u8>, BTreeMap<String, Vec<u8>>) {
-        self.metadata().contents(&[0; 1024]).as_it_is()
+        self.metadata().contents(&[0; 1024]).unfinished()
     }
 }

@@ -173,7 +173,8 @@ async fn no_document_confuses_or_exhausts_the_gate() {
         let tar = Tar::good("");
         let rows = String::from_utf8(tar.document()).expect("UTF-8");
         let document = make(&rows[1..rows.len() - 1]);
-        let (body, listed) = tar.member("metadata.txt", EntryType::Regular, &document).contents(&[0; 1024]).as_it_is();
+        let (body, listed) =
+            tar.member("metadata.txt", EntryType::Regular, &document).contents(&[0; 1024]).unfinished();
         let job = site.upload(body).await;
         let state = site.wait(job).await;
         let archived = site.files(job).await;
@@ -240,7 +241,7 @@ async fn try_rows(site: &Site, count: usize, row: &'static str, taken: bool) -> 
     let tar = Tar::good("");
     let mut rows = String::from_utf8(tar.document()).expect("UTF-8");
     rows.truncate(rows.len() - 1);
-    let (mut begin, listed) = tar.as_it_is();
+    let (mut begin, listed) = tar.unfinished();
     let size = (rows.len() + count * (row.len() + 1) + 1) as u64;
     begin.extend(header(Format::Gnu, "metadata.txt", EntryType::Regular, "", size));
     begin.extend_from_slice(rows.as_bytes());

@@ -115,13 +115,13 @@ pub(super) const BARE: &[Bare] = &[
         "a long name that claims four gibibytes",
         |tar| {
             let tar = tar.head("././@LongLink", EntryType::GNULongName, 4 << 30, |_| {});
-            tar.contents(&vec![b'n'; 8 << 20]).as_it_is().0
+            tar.contents(&vec![b'n'; 8 << 20]).unfinished().0
         },
         Failed(LOAD, &["header is too long"]),
     ),
     (
         "a pax header that claims eight gibibytes and ends",
-        |tar| tar.head("././@PaxHeader", EntryType::XHeader, 8 << 30, |_| {}).contents(b"12 path=x").as_it_is().0,
+        |tar| tar.head("././@PaxHeader", EntryType::XHeader, 8 << 30, |_| {}).contents(b"12 path=x").unfinished().0,
         Failed(LOAD, &["cannot be read"]),
     ),
     (
@@ -130,19 +130,19 @@ pub(super) const BARE: &[Bare] = &[
             tar.metadata()
                 .member("././@LongLink", EntryType::GNULongName, b"data/x\0")
                 .contents(&[0; 1024])
-                .as_it_is()
+                .unfinished()
                 .0
         },
         Failed(LOAD, &["cannot be read"]),
     ),
     (
         "metadata.txt behind the end of the tar",
-        |tar| tar.contents(&[0; 1024]).metadata().contents(&[0; 1024]).as_it_is().0,
+        |tar| tar.contents(&[0; 1024]).metadata().contents(&[0; 1024]).unfinished().0,
         Failed(LOAD, &["no metadata.txt"]),
     ),
     (
         "metadata.txt behind a single block of zeros",
-        |tar| tar.contents(&[0; 512]).metadata().contents(&[0; 1024]).as_it_is().0,
+        |tar| tar.contents(&[0; 512]).metadata().contents(&[0; 1024]).unfinished().0,
         Failed(LOAD, &["no metadata.txt"]),
     ),
     (
