@@ -2,7 +2,7 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `live`, `load`, `retention`, `plugins`, `capabilities`, `console`, `described`, `swap`, `uploader`,
+//! `durability`, `live`, `load`, `hostile`, `retention`, `plugins`, `capabilities`, `console`, `described`, `swap`, `uploader`,
 //! `authoring` and `events` for our own.
 
 mod authoring;
@@ -13,6 +13,7 @@ mod contract;
 mod described;
 mod durability;
 mod events;
+mod hostile;
 mod live;
 mod load;
 mod operations;
