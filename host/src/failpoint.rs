@@ -8,7 +8,8 @@
 //! - `kill`: SIGKILL, as a crash would have it; nothing is unwound or tidied up;
 //! - `error:ENOSPC`, `error:EIO`, `error:EROFS`: what the operating system says of a disk that is full, fails, or cannot be
 //!   written (only where the point is followed by something that can fail so);
-//! - `delay:MILLISECONDS`: a disk that is slow.
+//! - `delay:MILLISECONDS`: a disk that is slow;
+//! - `hold`: a pause until the line is gone from the file, so that a test can do something at that very moment.
 //!
 //! Each point that takes effect is noted in a file beside it, `….reached`, so that a test can tell that it was.
 
@@ -79,11 +80,13 @@ points! {
     JobJudged = "job.judged";
     /// The report is kept.
     JobReported = "job.reported";
+    /// The sources of a move are found and opened, and not read.
+    MoveFound = "move.found";
     /// The places in the archive are reserved, and empty.
     JobReserved = "job.reserved";
     /// A file is about to be renamed into its place. May fail.
     ArchivePut = "archive.put";
-    /// A file is in its place. May fail.
+    /// A file is in its place, and not yet seen to be the one that was checked. May fail.
     ArchivePlaced = "archive.placed";
     /// A file from another file system is copied aside, not synced. May fail.
     ArchiveCopying = "archive.copying";
@@ -129,7 +132,7 @@ points! {
     PolicyPublished = "policy.published";
 }
 
-/// A point at which something may fail: answers the error that was ordered. Blocks where a delay was.
+/// A point at which something may fail: answers the error that was ordered. Blocks where a delay or a hold was.
 #[inline(always)]
 #[cfg_attr(not(debug_assertions), allow(unused_variables, clippy::unnecessary_wraps))]
 pub(crate) fn reach(point: Point) -> io::Result<()> {
@@ -168,7 +171,11 @@ mod ordered {
         Kill,
         Error(Errno),
         Delay(Duration),
+        Hold,
     }
+
+    /// How often a held point looks whether it may go on.
+    const LOOK: Duration = Duration::from_millis(2);
 
     pub(super) fn carry_out(point: Point) -> io::Result<()> {
         let Some(file) = &*FILE else { return Ok(()) };
@@ -190,6 +197,12 @@ mod ordered {
                 std::thread::sleep(time);
                 Ok(())
             }
+            Action::Hold => {
+                while std::fs::read_to_string(file).unwrap_or_default().lines().any(|ordered| ordered == line) {
+                    std::thread::sleep(LOOK);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -205,6 +218,7 @@ mod ordered {
         };
         let action = match action.split_once(':').unwrap_or((action, "")) {
             ("kill", "") => Action::Kill,
+            ("hold", "") => Action::Hold,
             ("error", "ENOSPC") => Action::Error(Errno::NOSPC),
             ("error", "EIO") => Action::Error(Errno::IO),
             ("error", "EROFS") => Action::Error(Errno::ROFS),
@@ -251,6 +265,7 @@ mod tests {
         assert_eq!(read("db.flush=kill@3"), Some((Action::Kill, Some(3))));
         assert_eq!(read("db.flush=error:EIO"), Some((Action::Error(Errno::IO), None)));
         assert_eq!(read("db.flush=delay:50"), Some((Action::Delay(Duration::from_millis(50)), None)));
+        assert_eq!(read("db.flush=hold@2"), Some((Action::Hold, Some(2))));
         assert_eq!(read("db.flush"), None);
         assert_eq!(read("db.commit=kill"), None);
     }

@@ -29,11 +29,12 @@ pub(crate) async fn run(results: &mut Results) -> anyhow::Result<()> {
     let mut document: Value = serde_json::from_str(&rules::policy(1))?;
     document["rules"].as_array_mut().context("rules")?.push(bomb);
     std::fs::write(&policy, document.to_string())?;
-    let options =
-        ["--policy".to_owned(), policy.display().to_string(), "--plugins".to_owned(), guests.display().to_string()];
-    let plugins =
-        ["--plugins".to_owned(), rules::plugin("required-keys")?.parent().context("a folder")?.display().to_string()];
-    let server = Arc::new(Server::start_in(folder.path(), &[options, plugins].concat()).await?);
+    let shipped = rules::plugin("required-keys")?.parent().context("a folder")?.to_owned();
+    let mut options = vec!["--policy".to_owned(), policy.display().to_string()];
+    for plugins in [shipped, guests] {
+        options.extend(["--plugins".to_owned(), plugins.display().to_string()]);
+    }
+    let server = Arc::new(Server::start_in(folder.path(), &options).await?);
     let bundle = bundle(3, 1_024, 1);
     watch(&server, &bundle).await?;
     let (mut alone, mut beside, mut ratios) = (Vec::new(), Vec::new(), Vec::new());

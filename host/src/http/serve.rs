@@ -41,6 +41,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(READ_AT_ONCE)
+            // Who has said all and closes that side listens still, and has sent a bundle as whole as any other.
+            .half_close(true)
             .serve_connection(TokioIo::new(socket), TowerToHyperService::new(service));
         let connection = calls.watch(connection);
         tokio::spawn(async move {

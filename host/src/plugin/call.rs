@@ -174,9 +174,12 @@ impl Plugin {
         let plugin = self.clone();
         let inner = &self.sandbox.inner;
         let threads = if granted.asks().is_some() { &inner.waiting } else { &inner.threads };
-        let runtime = Handle::try_current().ok();
+        let received = bundle.as_ref().map_or(0, |bundle| bundle.received.as_seconds());
+        let seed = bundle.as_ref().and_then(|bundle| bundle.job).map_or(0, |job| job.get() as u64);
+        let asking = Asking::new(granted.lookup.clone(), inner.lookups.clone(), Handle::try_current().ok());
         let pace = granted.pace.clone();
-        let run = move |seat| plugin.run(bundle, config, granted, limits, seat, runtime, body);
+        let state = CallState::new(config, granted, asking, &limits, received, seed);
+        let run = move |seat| plugin.run(bundle, state, seat, body);
         threads.run(pace, run).await.unwrap_or_else(|| {
             let message = "the gate failed while the rule ran; its log says how".to_owned();
             CallResult::none(Failure { kind: FailureKind::Other, message })
@@ -187,22 +190,16 @@ impl Plugin {
     async fn run<T, F>(
         self: Arc<Self>,
         bundle: Option<Arc<Bundle>>,
-        config: Arc<str>,
-        granted: Granted,
-        limits: Limits,
+        state: CallState,
         seat: Arc<Seat>,
-        runtime: Option<Handle>,
         body: F,
     ) -> CallResult<T>
     where
         F: AsyncFnOnce(&Entry, &mut Store<CallState>, &mut dyn FnMut() -> Lent) -> Result<T, Ended>,
     {
-        let started = Instant::now();
-        let received = bundle.as_ref().map_or(0, |bundle| bundle.received.as_seconds());
-        let seed = bundle.as_ref().and_then(|bundle| bundle.job).map_or(0, |job| job.get() as u64);
-        let budget = Budget::begin(limits.time_ms, &granted, seat, &self.sandbox.inner.turns);
-        let asking = Asking::new(granted.lookup.clone(), self.sandbox.inner.lookups.clone(), runtime);
-        let state = CallState::new(config, granted, asking, &limits, received, seed);
+        let (started, limits) = (Instant::now(), state.limits);
+        let job = bundle.as_ref().and_then(|bundle| bundle.job).map_or(0, |job| job.get());
+        let budget = Budget::begin(limits.time_ms, &state.granted, seat, &self.sandbox.inner.turns);
         let mut store = Store::new(&self.sandbox.inner.engine, state);
         store.limiter(|state| &mut state.watch);
         store.set_hostcall_fuel(CROSSING_BYTES);
@@ -229,8 +226,8 @@ impl Plugin {
         for (level, line) in &store.data().log {
             let plugin = self.info().name.as_str();
             match *level {
-                tracing::Level::ERROR | tracing::Level::WARN => tracing::info!(plugin, job = seed, "{line}"),
-                _ => tracing::debug!(plugin, job = seed, "{line}"),
+                tracing::Level::ERROR | tracing::Level::WARN => tracing::info!(plugin, job, "{line}"),
+                _ => tracing::debug!(plugin, job, "{line}"),
             }
         }
         let lookups = store.data_mut().asking.reports();

@@ -31,18 +31,31 @@ const HEADER_BYTES: u64 = 1 << 20;
 const BUFFER: usize = 256 << 10;
 /// Ignored members that are listed by name.
 const LISTED: usize = 1_000;
+/// Bytes of a name that are shown where it cannot be taken.
+const NAMED: usize = 100;
+/// The longest name of a member, in bytes: that of a path on Linux. The manifest keeps all names, so longer ones must not be
+/// kept.
+const NAME_BYTES: usize = 4_096;
 
 /// A reader that counts, and refuses to read more than it was allotted.
 struct Allotted<R> {
     inner: R,
     left: Rc<Cell<u64>>,
     read: Rc<Cell<u64>>,
+    /// The first bytes of all.
+    start: Rc<Cell<[u8; 6]>>,
 }
 
 impl<R: Read> Read for Allotted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.read.set(self.read.get() + count as u64);
+        let before = self.read.replace(self.read.get() + count as u64) as usize;
+        let mut start = self.start.get();
+        if let Some(rest) = start.get_mut(before..) {
+            let new = count.min(rest.len());
+            rest[..new].copy_from_slice(&buffer[..new]);
+            self.start.set(start);
+        }
         match self.left.get().checked_sub(count as u64) {
             Some(left) => self.left.set(left),
             None => return Err(io::Error::new(io::ErrorKind::InvalidData, "a member's header is too long")),
@@ -62,13 +75,15 @@ enum Stop {
 /// Reads a tar to its end or to its first fault, which is noted in the manifest. The error is the client's or the
 /// disk's.
 pub(super) fn receive(folder: &Path, limits: &MemberLimits, body: impl Read) -> io::Result<Manifest> {
-    let (left, read) = (Rc::new(Cell::new(u64::MAX)), Rc::new(Cell::new(0)));
-    let mut archive = tar::Archive::new(Allotted { inner: body, left: left.clone(), read: read.clone() });
+    let (left, read, start) = (Rc::new(Cell::new(u64::MAX)), Rc::new(Cell::new(0)), Rc::new(Cell::default()));
+    let allotted = Allotted { inner: body, left: left.clone(), read: read.clone(), start: start.clone() };
+    let mut archive = tar::Archive::new(allotted);
     let mut receiver = Receiver {
         folder,
         limits,
         manifest: Manifest::default(),
         seen: 0,
+        names: 0,
         hash_kinds: HashMap::new(),
         by_path: HashMap::new(),
         buffer: vec![0; BUFFER],
@@ -79,7 +94,12 @@ pub(super) fn receive(folder: &Path, limits: &MemberLimits, body: impl Read) -> 
         Ok(()) if read.get() == 0 => manifest.fault = Some(Fault::NoTar("the bundle is empty".to_owned())),
         Ok(()) => {}
         Err(Stop::Io(error)) => return Err(error),
-        Err(Stop::Tar(what)) if seen == 0 => manifest.fault = Some(Fault::NoTar(what)),
+        Err(Stop::Tar(what)) if seen == 0 => {
+            manifest.fault = Some(Fault::NoTar(match compressed(&start.get()) {
+                Some(format) => format!("the bundle is compressed ({format}); send the tar itself"),
+                None => what,
+            }));
+        }
         Err(Stop::Tar(what)) => manifest.fault = Some(Fault::Broken(format!("{what}, after {seen} members"))),
     }
     Ok(manifest)
@@ -91,6 +111,8 @@ struct Receiver<'a> {
     manifest: Manifest,
     /// Members of all kinds.
     seen: u64,
+    /// Bytes of the names of data members.
+    names: u64,
     /// What metadata.txt says of hash functions, where it came before the data.
     hash_kinds: HashMap<BundlePath, HashKind>,
     /// Places in the manifest.
@@ -127,11 +149,24 @@ impl Receiver<'_> {
             // Its holes would have to be read through to get past it, and they may be of any size.
             return Err(Stop::Tar("it has a sparse member; send files whole".to_owned()));
         }
-        let Ok(path) = String::from_utf8(bytes) else {
-            return self.ignore(&String::from_utf8_lossy(&entry.path_bytes()), "its name is not UTF-8");
+        let path = match String::from_utf8(bytes) {
+            Ok(path) => path,
+            Err(error) => {
+                let bytes = error.as_bytes();
+                let start = String::from_utf8_lossy(&bytes[..bytes.len().min(NAMED)]);
+                return self.ignore(&start, "its name is not UTF-8");
+            }
         };
+        if path.len() > NAME_BYTES {
+            let start = &path[..path.floor_char_boundary(NAMED)];
+            let reason = format!("its name has {} bytes; at most {NAME_BYTES} are taken", path.len());
+            return self.ignore(&format!("{start}…"), &reason);
+        }
         if let Some(reason) = refused(kind) {
             return self.ignore(&path, reason);
+        }
+        if is_sparse(entry) {
+            return self.ignore(&path, "it is sparse; send the file whole");
         }
         if path.trim_start_matches("./") == METADATA {
             return self.metadata(entry);
@@ -180,6 +215,12 @@ impl Receiver<'_> {
     }
 
     fn data<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, path: BundlePath) -> Result<(), Stop> {
+        // Whatever is to be archived has a row, so that its name is in metadata.txt as well.
+        self.names += path.as_str().len() as u64;
+        if self.names > self.limits.metadata {
+            let most = self.limits.metadata;
+            return Err(Stop::Tar(format!("its members have names of more than {most} bytes together")));
+        }
         let kind = self.hash_kinds.get(&path).copied().unwrap_or_default();
         // A path that comes again replaces what came before, as it would where a tar is unpacked.
         let place = self.by_path.get(&path).copied();
@@ -223,6 +264,12 @@ impl Receiver<'_> {
     }
 }
 
+/// Whether a member is a sparse file as pax has them: only what is between its holes, under a header that says so.
+fn is_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
+    let records = entry.pax_extensions().ok().flatten();
+    records.is_some_and(|records| records.flatten().any(|record| record.key_bytes().starts_with(b"GNU.sparse.")))
+}
+
 /// Why members of this kind are not taken.
 fn refused(kind: EntryType) -> Option<&'static str> {
     match kind {
@@ -253,6 +300,18 @@ fn read_whole<R: Read>(entry: &mut tar::Entry<'_, R>, into: &mut Vec<u8>) -> Res
     } else {
         Err(Stop::Tar("it ends in the middle of metadata.txt".to_owned()))
     }
+}
+
+/// What a bundle is compressed with, by its first bytes.
+fn compressed(start: &[u8; 6]) -> Option<&'static str> {
+    const MAGIC: [(&[u8], &str); 5] = [
+        (&[0x1f, 0x8b], "gzip"),
+        (b"BZh", "bzip2"),
+        (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+        (b"PK\x03\x04", "zip"),
+    ];
+    MAGIC.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, format)| *format)
 }
 
 /// An error that came through the tar crate: the client's, or the tar's own.

@@ -2,7 +2,7 @@
 //!
 //! `bundle` makes what uploaders send, `site` runs the program, `stores` says over which queue and database. The rest
 //! is one module for each promise: `contract` for Pacifica's, `pacifica` for its services behind the gate, `spool`,
-//! `durability`, `live`, `load`, `retention`, `plugins`, `capabilities`, `console`, `described`, `swap`, `uploader`,
+//! `durability`, `live`, `load`, `hostile`, `retention`, `plugins`, `capabilities`, `console`, `described`, `swap`, `uploader`,
 //! `authoring`, `events` and `fuzz` for our own.
 
 mod authoring;
@@ -14,6 +14,7 @@ mod described;
 mod durability;
 mod events;
 mod fuzz;
+mod hostile;
 mod live;
 mod load;
 mod operations;

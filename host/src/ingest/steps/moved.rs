@@ -9,6 +9,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::place::Checked;
 use super::uploaded::{HASHED_AT_ONCE, claimed_digest, hash_file, wrong_digest};
 use super::{Placing, Run, StepError, all_well, blocking};
+use crate::failpoint::{self, Point};
 use crate::ingest::Sources;
 use crate::ingest::progress::Meter;
 use crate::model::{Digest, FileRow, Timestamp};
@@ -21,7 +22,8 @@ const TURN: usize = 64;
 struct Found {
     row: usize,
     incoming: Incoming,
-    /// None where an earlier run has moved the file already.
+    /// The file, be it where it was or, where an earlier run has moved it already, in the archive; none where that has no
+    /// files of this machine.
     file: Option<File>,
     claimed: Digest,
     size: u64,
@@ -35,9 +37,17 @@ impl Run<'_> {
         let document = self.loaded()?.document.clone();
         // Only a run that came this far before can find a source gone and be right.
         let may_be_gone = matches!(self.placing, Placing::Reserved);
-        let sources = self.pipeline.sources.clone();
+        let places = if may_be_gone { self.locations().await? } else { Vec::new() };
+        let (sources, archive) = (self.pipeline.sources.clone(), self.pipeline.archive.clone());
         let looked_up = document.clone();
-        let (found, mistakes) = blocking(move || find_all(&sources, looked_up.files(), may_be_gone)).await?;
+        let finding = move || {
+            // What was moved by a run that was cut off may have been exchanged before that run could see it.
+            let moved = |row: usize| archive.local(places.get(row)?);
+            let found = find_all(&sources, looked_up.files(), may_be_gone.then_some(&moved));
+            failpoint::pass(Point::MoveFound);
+            found
+        };
+        let (found, mistakes) = blocking(finding).await?;
         all_well(mistakes)?;
 
         let bytes: u64 = found.iter().map(|found| found.size).sum();
@@ -74,11 +84,14 @@ impl Run<'_> {
     }
 }
 
-fn find_all(sources: &Sources, rows: &[FileRow], may_be_gone: bool) -> (Vec<Found>, Vec<String>) {
+/// The file of a row that is in its place already.
+type Moved<'a> = &'a dyn Fn(usize) -> Option<File>;
+
+fn find_all(sources: &Sources, rows: &[FileRow], moved: Option<Moved<'_>>) -> (Vec<Found>, Vec<String>) {
     let (mut found, mut mistakes) = (Vec::with_capacity(rows.len()), Vec::new());
     let (mut taken, mut listed) = (HashSet::new(), HashSet::new());
     for (index, row) in rows.iter().enumerate() {
-        match find(sources, index, row, may_be_gone) {
+        match find(sources, index, row, moved) {
             Ok(_) if !row.source.as_ref().is_some_and(|source| taken.insert(source.clone())) => {
                 mistakes.push(format!("/{}/source: another row has the same source", row.row));
             }
@@ -92,7 +105,7 @@ fn find_all(sources: &Sources, rows: &[FileRow], may_be_gone: bool) -> (Vec<Foun
     (found, mistakes)
 }
 
-fn find(sources: &Sources, index: usize, row: &FileRow, may_be_gone: bool) -> Result<Found, String> {
+fn find(sources: &Sources, index: usize, row: &FileRow, moved: Option<Moved<'_>>) -> Result<Found, String> {
     row.path.as_ref().map_err(ToString::to_string)?;
     let source = row.source.as_deref().ok_or_else(|| format!("{:?} has no source to be moved from", row.name))?;
     let claimed = claimed_digest(row)?;
@@ -104,11 +117,13 @@ fn find(sources: &Sources, index: usize, row: &FileRow, may_be_gone: bool) -> Re
                 _ => Ok(Found { row: index, incoming, file: Some(file), claimed, size }),
             }
         }
-        Err(_) if may_be_gone => {
+        Err(error) => {
+            let moved = moved.ok_or_else(|| error.to_string())?;
             let incoming = sources.place(source).map_err(|error| error.to_string())?;
-            Ok(Found { row: index, incoming, file: None, claimed, size: row.size.unwrap_or_default() })
+            let file = moved(index);
+            let is = file.as_ref().and_then(|file| Some(file.metadata().ok()?.len()));
+            Ok(Found { row: index, incoming, file, claimed, size: row.size.or(is).unwrap_or_default() })
         }
-        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -116,13 +131,14 @@ fn find(sources: &Sources, index: usize, row: &FileRow, may_be_gone: bool) -> Re
 fn read_turn(turn: Vec<Found>, rows: &[FileRow], meter: &Meter) -> Vec<Result<Checked, String>> {
     let check = |mut found: Found| {
         let row = &rows[found.row];
-        if let Some(file) = &mut found.file {
+        if let Some(mut file) = found.file {
             let path = found.incoming.path().display();
-            let digest = hash_file(file, found.claimed.kind, meter)
+            let digest = hash_file(&mut file, found.claimed.kind, meter)
                 .map_err(|error| format!("/{}: {path} cannot be read: {error}", row.row))?;
             if digest != found.claimed {
                 return Err(wrong_digest(row, &found.claimed, &digest));
             }
+            found.incoming.hold(file);
         }
         Ok(Checked { incoming: found.incoming, size: found.size, digest: found.claimed })
     };

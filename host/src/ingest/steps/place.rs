@@ -35,7 +35,7 @@ impl Run<'_> {
     }
 
     /// The place of each file, in the order of the rows.
-    async fn locations(&self) -> Result<Vec<Location>, StepError> {
+    pub(super) async fn locations(&self) -> Result<Vec<Location>, StepError> {
         let loaded = self.loaded()?;
         let valid = |path: &str| Location::new(path).map_err(|error| StepError::Final(error.to_string()));
         match &self.placing {

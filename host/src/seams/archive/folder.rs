@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::{AtFlags, OFlags, RenameFlags};
+use cap_std::fs::{Dir, OpenOptions};
+use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 use tokio::io::AsyncReadExt as _;
 
-use super::incoming::Incoming;
+use super::incoming::{Incoming, open_itself};
 use super::{Archive, Contents, Location, Put, SeamError, Taken, missing};
 use crate::disk::Disk;
 use crate::failpoint::{self, Point};
@@ -73,14 +73,10 @@ impl FolderArchive {
         // Only now are the copies safe, and their originals may go.
         for source in copied {
             failpoint::pass(Point::ArchiveCopied);
-            let name: &Incoming = source;
-            match name.folder.remove_file(&name.name) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    let path = name.path.display();
-                    return Err(SeamError::Unavailable(format!("{path} was copied but cannot be removed: {error}")));
-                }
-                _ => {}
-            }
+            source.remove().map_err(|error| {
+                let path = source.path.display();
+                SeamError::Unavailable(format!("{path} was copied but cannot be removed: {error}"))
+            })?;
         }
         Ok(())
     }
@@ -116,13 +112,12 @@ impl FolderArchive {
         failpoint::reach(Point::ArchivePut)?;
         match rustix::fs::renameat_with(&incoming.folder, &incoming.name, folder, name, RenameFlags::NOREPLACE) {
             Ok(()) => {
+                failpoint::reach(Point::ArchivePlaced)?;
                 let moved = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 if incoming.identity != Some((moved.st_dev, moved.st_ino)) {
                     // Another file was swapped in between the check and the rename.
-                    rustix::fs::renameat_with(folder, name, &incoming.folder, &incoming.name, RenameFlags::NOREPLACE)?;
-                    return Err(io::Error::other("it was exchanged for another file while it was being moved"));
+                    return Err(self.put_out(folder, name, file, moved.st_ino));
                 }
-                failpoint::reach(Point::ArchivePlaced)?;
                 Ok(None)
             }
             Err(Errno::NOENT) => taken_in(),
@@ -133,13 +128,32 @@ impl FolderArchive {
         }
     }
 
+    /// Puts out of the archive what was swapped in for a file that was checked: to where it was, beside that where
+    /// somebody has taken its place again, or aside where there is no such folder any more. It is somebody's, and not lost.
+    fn put_out(&self, folder: &Dir, name: &str, file: &Put, inode: u64) -> io::Error {
+        const WHAT: &str = "it was exchanged for another file while it was being moved";
+        let incoming = &*file.incoming;
+        let beside = format!(".sluice-exchanged-{}-{inode}", file.job);
+        let aside = self.root.open_dir(ASIDE);
+        let places = [Some((&incoming.folder, &incoming.name)), Some((&incoming.folder, &beside))]
+            .into_iter()
+            .chain([aside.as_ref().ok().map(|aside| (aside, &beside))]);
+        let mut left = io::Error::from(io::ErrorKind::NotFound);
+        for (place, (to, to_name)) in places.flatten().enumerate() {
+            match rustix::fs::renameat_with(folder, name, to, to_name, RenameFlags::NOREPLACE) {
+                Ok(()) if place == 0 => return io::Error::other(WHAT),
+                Ok(()) if place == 1 => return io::Error::other(format!("{WHAT}, which is called {beside} now")),
+                Ok(()) => return io::Error::other(format!("{WHAT}, which is {ASIDE}/{beside} in the archive now")),
+                Err(error) => left = error.into(),
+            }
+        }
+        io::Error::other(format!("{WHAT}, which is left in the archive: {left}"))
+    }
+
     /// Copies a file in from another file system, or on one that knows no rename without overwriting.
     fn copy(&self, folder: &Dir, name: &str, incoming: &Incoming, job: JobId) -> io::Result<()> {
-        let mut source = incoming.folder.open(&incoming.name)?.into_std();
+        let mut source = incoming.reopen()?;
         let metadata = source.metadata()?;
-        if incoming.identity != Some((metadata.dev(), metadata.ino())) {
-            return Err(io::Error::other("it was exchanged for another file while it was being moved"));
-        }
         let aside = self.root.open_dir(ASIDE)?;
         let temporary = format!("{}{:016x}", aside_of(job), rand::random::<u64>());
         let copied = (|| {
@@ -154,10 +168,7 @@ impl FolderArchive {
             failpoint::pass(Point::ArchiveLinked);
             Ok(())
         })();
-        aside.remove_file(&temporary).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        })?;
+        remove_if_there(&aside, &temporary)?;
         copied
     }
 
@@ -168,10 +179,7 @@ impl FolderArchive {
         for entry in aside.entries()? {
             let name = entry?.file_name();
             if name.to_str().is_some_and(|name| name.starts_with(&mine)) {
-                match aside.remove_file(&name) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
+                remove_if_there(&aside, name)?;
             }
         }
         Ok(())
@@ -269,7 +277,7 @@ fn aside_of(job: JobId) -> String {
 fn link_in(aside: &Dir, temporary: &str, folder: &Dir, name: &str) -> io::Result<()> {
     match aside.hard_link(temporary, folder, name) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let mut there = folder.open(name)?.into_std();
+            let mut there = open_itself(folder, name)?;
             if same_contents(&mut aside.open(temporary)?.into_std(), &mut there)? { Ok(()) } else { Err(error) }
         }
         other => other,
@@ -281,10 +289,12 @@ fn link_in(aside: &Dir, temporary: &str, folder: &Dir, name: &str) -> io::Result
 fn give_back(folder: &Dir, name: &str, target: &Incoming, job: JobId) -> io::Result<()> {
     let mut source = folder.open(name)?.into_std();
     let metadata = source.metadata()?;
-    // The same name each time, so that what a run leaves that was cut off is written over.
+    // The same name each time, so that what a run leaves that was cut off is found. It is removed and made anew: in a
+    // folder that is others' as well, what has the name might be another name of any file.
     let temporary = format!(".sluice-{job}-{}", metadata.ino());
+    remove_if_there(&target.folder, &temporary)?;
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    options.write(true).create_new(true);
     let given = (|| {
         let mut copy = target.folder.open_with(&temporary, &options)?.into_std();
         io::copy(&mut source, &mut copy)?;
@@ -292,11 +302,15 @@ fn give_back(folder: &Dir, name: &str, target: &Incoming, job: JobId) -> io::Res
         copy.sync_all()?;
         link_in(&target.folder, &temporary, &target.folder, &target.name)
     })();
-    target.folder.remove_file(&temporary).or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    })?;
+    remove_if_there(&target.folder, &temporary)?;
     given
+}
+
+fn remove_if_there(folder: &Dir, name: impl AsRef<Path>) -> io::Result<()> {
+    match folder.remove_file(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// Whether two files have the same bytes.
@@ -377,7 +391,8 @@ impl Archive for FolderArchive {
     }
 
     fn local(&self, location: &Location) -> Option<File> {
-        Some(self.root.open(location.as_str()).ok()?.into_std())
+        let file = open_itself(&self.root, location.as_str()).ok()?;
+        file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The source of a move is a path that an uploader chose. It is opened below one of the configured roots by
 //! `cap-std`, which follows no link out of the root, and from then on it is known by the handle of its folder and by
-//! its inode: a link that is swapped in later leads nowhere.
+//! its inode: a link that is swapped in later leads nowhere. As long as it is held open, no other file can have that
+//! inode's number: file systems give the numbers of files that are gone to new ones.
 
 use std::fs::File;
 use std::io;
@@ -29,6 +30,8 @@ pub struct Incoming {
     pub(super) name: String,
     /// Which file it is: device and inode. None for one that is gone, because it was taken in already.
     pub(super) identity: Option<(u64, u64)>,
+    /// The open file, so that its identity stays its own.
+    pub(super) held: Option<File>,
     /// The path, for messages.
     pub(super) path: PathBuf,
     /// Whether its contents are on disk for sure.
@@ -50,22 +53,19 @@ impl Origin {
     /// at all in the last place: a link would be moved in the file's stead.
     pub fn find(&self, below: &Path, synced: bool) -> io::Result<(Incoming, File)> {
         let (folder, name) = self.folder_of(below)?;
-        let mut options = OpenOptions::new();
-        // Without NONBLOCK, opening a named pipe would wait for its other end.
-        options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
-        let file = folder.open_with(&name, &options)?.into_std();
+        let file = open_itself(&folder, &name)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
         let identity = Some((metadata.dev(), metadata.ino()));
-        Ok((Incoming { folder, name, identity, path: self.path.join(below), synced }, file))
+        Ok((Incoming { folder, name, identity, held: None, path: self.path.join(below), synced }, file))
     }
 
     /// The place of a file that is not there any more, to give it back to or to see that it has been taken.
     pub fn place(&self, below: &Path) -> io::Result<Incoming> {
         let (folder, name) = self.folder_of(below)?;
-        Ok(Incoming { folder, name, identity: None, path: self.path.join(below), synced: true })
+        Ok(Incoming { folder, name, identity: None, held: None, path: self.path.join(below), synced: true })
     }
 
     fn folder_of(&self, below: &Path) -> io::Result<(Dir, String)> {
@@ -79,7 +79,20 @@ impl Origin {
     }
 }
 
+/// Opens what lies in a folder for reading, and waits for nobody: a link is not followed, and opening a named pipe without
+/// NONBLOCK would wait for its other end.
+pub(super) fn open_itself(folder: &Dir, name: impl AsRef<Path>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    Ok(folder.open_with(name, &options)?.into_std())
+}
+
 impl Incoming {
+    /// Holds the file open that was found here, from its check on until it is taken in.
+    pub fn hold(&mut self, file: File) {
+        self.held = Some(file);
+    }
+
     /// The path it was found at, for messages.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,9 +1,13 @@
 //! A file as an archive elsewhere reads it: opened once more, and known to be the one that was checked.
 
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+use super::incoming::open_itself;
 use super::{Incoming, Put, SeamError};
 
 impl Incoming {
@@ -19,22 +23,32 @@ impl Incoming {
 
     /// Opens it, if it is still the file that was checked.
     pub(super) fn reopen(&self) -> io::Result<File> {
-        let mut file = self.folder.open(&self.name)?.into_std();
+        let exchanged = || io::Error::other("it was exchanged for another file while it was being taken in");
+        let file = open_itself(&self.folder, &self.name).map_err(|error| match error.raw_os_error() {
+            // What a link is answered, and a socket.
+            Some(code) if [Errno::LOOP, Errno::NXIO].iter().any(|errno| errno.raw_os_error() == code) => exchanged(),
+            _ => error,
+        })?;
         let metadata = file.metadata()?;
         if self.identity != Some((metadata.dev(), metadata.ino())) {
-            return Err(io::Error::other("it was exchanged for another file while it was being taken in"));
+            return Err(exchanged());
         }
-        file.seek(SeekFrom::Start(0))?;
         Ok(file)
     }
 
-    /// Removes the original of a file that an archive has a copy of, if it is still the one that was copied.
+    /// Removes the original of a file that an archive has a copy of. What somebody has put in its place is not ours.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        if self.is_gone() || !self.is_there() {
+        let there = match rustix::fs::statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(()),
+            other => other?,
+        };
+        if self.identity != Some((there.st_dev, there.st_ino)) {
             return Ok(());
         }
-        drop(self.reopen()?);
-        self.folder.remove_file(&self.name)
+        match self.folder.remove_file(&self.name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
     }
 }
 

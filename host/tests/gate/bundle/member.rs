@@ -97,7 +97,7 @@ fn describe(head: &mut Header, name: &str, kind: EntryType, link: &str, size: u6
 }
 
 /// `LEN KEY=VALUE\n`, where LEN counts itself.
-fn pax_record(key: &str, value: &str) -> Vec<u8> {
+pub(crate) fn pax_record(key: &str, value: &str) -> Vec<u8> {
     let rest = format!(" {key}={value}\n");
     let mut len = rest.len() + 1;
     while len.to_string().len() + rest.len() != len {

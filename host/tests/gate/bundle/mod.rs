@@ -12,7 +12,10 @@ use serde_json::Value;
 use tar::EntryType;
 
 pub(crate) use generated::{Generated, body_of};
-use member::{Format, header, pad, spoil_checksum};
+pub(crate) use gzip::gzip;
+pub(crate) use member::{Format, header, pad, padding, pax_record};
+
+use member::spoil_checksum;
 use recipe::{Checksum, ExtraMember, MemberPlace, MetadataPlace, Recipe, Truncate};
 
 /// The folder of all test data.
@@ -30,7 +33,7 @@ pub(crate) fn bundle(name: &str) -> Vec<u8> {
     }
     let mut body = tar_of(&folder, &recipe);
     if recipe.gzip {
-        body = gzip::gzip(&body);
+        body = gzip(&body);
     }
     body
 }

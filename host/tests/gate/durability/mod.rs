@@ -4,7 +4,7 @@ mod check;
 #[cfg(debug_assertions)]
 mod crash;
 #[cfg(debug_assertions)]
-mod failpoints;
+pub(crate) mod failpoints;
 mod fleet;
 mod killed;
 mod load;
