@@ -64,8 +64,9 @@ impl<'de> Deserialize<'de> for Scalar {
 
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar, E> {
                 let text = decimal(number);
-                let digits = text.trim_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
-                if digits > MOST_DIGITS {
+                let digits = text.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0');
+                let significant = digits.enumerate().filter(|(_, digit)| *digit != b'0').last();
+                if significant.is_some_and(|(place, _)| place >= MOST_DIGITS) {
                     return Err(E::custom(format_args!(
                         "{text} has more than {MOST_DIGITS} digits, too many for a number; write it as a string"
                     )));
