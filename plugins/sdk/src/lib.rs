@@ -11,6 +11,7 @@
 mod bundle;
 mod call;
 mod config;
+mod decimal;
 mod failure;
 mod file;
 mod finding;

@@ -1,7 +1,5 @@
 //! The report that a rule fills in.
 
-use std::collections::BTreeMap;
-
 use crate::{Finding, Location, Severity};
 
 /// Nobody reads more findings of one kind, and the gate takes only so many from a rule.
@@ -15,7 +13,8 @@ const FOLD_AFTER: usize = 100;
 #[derive(Debug)]
 pub struct Report {
     findings: Vec<Finding>,
-    kinds: BTreeMap<(String, Severity), usize>,
+    /// How many there are of each kind, in order. A rule has a handful, for which a map would be a lot of code.
+    kinds: Vec<((String, Severity), usize)>,
     fold_after: usize,
     /// Takes what is said about a finding that is not kept.
     folded: Finding,
@@ -37,7 +36,7 @@ impl Report {
             location: Location::Bundle,
             hint: None,
         };
-        Self { findings: Vec::new(), kinds: BTreeMap::new(), fold_after: FOLD_AFTER, folded }
+        Self { findings: Vec::new(), kinds: Vec::new(), fold_after: FOLD_AFTER, folded }
     }
 
     /// Keeps up to `count` findings of each kind instead of a hundred.
@@ -65,7 +64,12 @@ impl Report {
         let code = code.into();
         let finding =
             Finding { severity, code: code.clone(), message: message.into(), location: Location::Bundle, hint: None };
-        let count = self.kinds.entry((code, severity)).or_default();
+        let kind = (code, severity);
+        let at = self.kinds.binary_search_by(|(known, _)| known.cmp(&kind)).unwrap_or_else(|at| {
+            self.kinds.insert(at, (kind, 0));
+            at
+        });
+        let (_, count) = &mut self.kinds[at];
         *count += 1;
         let kept = if *count > self.fold_after {
             self.folded = finding;
@@ -78,7 +82,7 @@ impl Report {
 
     /// Whether anything in the report rejects the bundle.
     pub fn rejects(&self) -> bool {
-        self.kinds.keys().any(|(_, severity)| *severity == Severity::Error)
+        self.kinds.iter().any(|((_, severity), _)| *severity == Severity::Error)
     }
 
     /// The findings, in the order they were made.

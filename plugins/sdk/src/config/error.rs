@@ -4,6 +4,8 @@ use std::fmt::{self, Display};
 
 use serde::de::{self, Expected, Unexpected};
 
+use crate::decimal::decimal;
+
 /// The first mistake, which ends the reading.
 #[derive(Debug)]
 pub(super) struct Error {
@@ -34,7 +36,7 @@ impl de::Error for Error {
     }
 }
 
-/// In the words of `serde_json`, but for its way to write floats, which has a large table.
+/// In the words of `serde_json`, but for its way to write floats, which has a large table; see [`decimal`].
 struct Found<'a>(Unexpected<'a>);
 
 impl Display for Found<'_> {
@@ -43,8 +45,10 @@ impl Display for Found<'_> {
             Unexpected::Bool(truth) => write!(f, "boolean `{truth}`"),
             Unexpected::Unsigned(number) => write!(f, "integer `{number}`"),
             Unexpected::Signed(number) => write!(f, "integer `{number}`"),
-            Unexpected::Float(number) if number.fract() == 0.0 => write!(f, "floating point `{number}.0`"),
-            Unexpected::Float(number) => write!(f, "floating point `{number}`"),
+            Unexpected::Float(number) => {
+                let point = if number.fract() == 0.0 { ".0" } else { "" };
+                write!(f, "floating point `{}{point}`", decimal(number))
+            }
             Unexpected::Char(character) => write!(f, "character `{character}`"),
             Unexpected::Str(text) => write!(f, "string {text:?}"),
             Unexpected::Bytes(_) => f.write_str("byte array"),

@@ -42,12 +42,14 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What is inside knows its own place; what is not placed yet is about this value.
     fn placed<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
-        read.map_err(|mut error| {
-            error.place.get_or_insert_with(|| self.place.to_string());
-            error
-        })
+        read.map_err(|error| self.place(error))
+    }
+
+    /// What is inside knows its own place; what is not placed yet is about this value. The one copy for all types.
+    fn place(&self, mut error: Error) -> Error {
+        error.place.get_or_insert_with(|| self.place.to_string());
+        error
     }
 
     fn unfit(&self, expected: &dyn Expected) -> Error {
