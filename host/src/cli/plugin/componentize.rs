@@ -69,7 +69,32 @@ pub(super) fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
         Wasm::Other => return Err("it is no WebAssembly module".to_owned()),
     }
     let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
-    encode().map_err(|error| format!("{error:#}"))
+    let component = encode().map_err(|error| format!("{error:#}"))?;
+    without_names(&component).ok_or_else(|| "the sections of the component that was made have no end".to_owned())
+}
+
+/// The component without its section of names. They are the encoder's for its own items, such as `import-0`: 3 KB that
+/// nothing reads. The names in the author's module, which traps are told with, stay.
+fn without_names(component: &[u8]) -> Option<Vec<u8>> {
+    let (header, mut rest) = component.split_at_checked(COMPONENT.len())?;
+    let mut kept = header.to_vec();
+    while !rest.is_empty() {
+        let (size, body) = leb128(&rest[1..])?;
+        let (section, after) = rest.split_at_checked(rest.len() - body.len() + size)?;
+        // A custom section is number 0, and begins with its name, which begins with its length.
+        if rest[0] != 0 || !body.starts_with(b"\x0ecomponent-name") {
+            kept.extend_from_slice(section);
+        }
+        rest = after;
+    }
+    Some(kept)
+}
+
+/// A number of seven bits a byte, and what is behind it.
+fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let last = bytes.iter().take(5).position(|byte| byte & 0x80 == 0)?;
+    let (number, rest) = bytes.split_at(last + 1);
+    Some((number.iter().rev().fold(0, |number, byte| number << 7 | usize::from(byte & 0x7f)), rest))
 }
 
 /// Writes a file aside and renames it, so that a server that watches the folder never reads half of it.
@@ -95,8 +120,20 @@ mod tests {
     fn an_empty_module_becomes_a_component_and_a_component_does_not() {
         let component = componentize(MODULE).unwrap();
         assert_eq!(Wasm::of(&component), Wasm::Component);
+        assert!(component.windows(9).any(|part| part == b"producers"), "it is not cut off");
+        assert!(!component.windows(14).any(|part| part == b"component-name"));
         assert_eq!(componentize(&component).unwrap_err(), "it is a component already");
         assert_eq!(componentize(b"#!/bin/sh").unwrap_err(), "it is no WebAssembly module");
+    }
+
+    #[test]
+    fn sections_that_go_beyond_the_end_are_not_taken_for_a_component() {
+        assert_eq!(without_names(COMPONENT).as_deref(), Some(COMPONENT));
+        let long = [COMPONENT, b"\x01\x80\x01", &[7; 128]].concat();
+        assert_eq!(without_names(&long).as_ref(), Some(&long));
+        for end in COMPONENT.len() + 1..long.len() {
+            assert_eq!(without_names(&long[..end]), None, "{end}");
+        }
     }
 
     #[test]

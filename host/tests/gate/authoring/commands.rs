@@ -143,6 +143,15 @@ fn the_shipped_examples_do_what_they_say() {
     }
 }
 
+/// What it carries besides its own few kilobytes, every rule in Rust does that reads patterns: it grows with the SDK.
+#[test]
+fn the_most_used_rule_stays_small() {
+    let plugins = crate::site::plugin_folders();
+    let component = plugins.iter().map(|folder| folder.join("required-keys.wasm")).find(|path| path.is_file());
+    let bytes = component.expect("it is built").metadata().unwrap().len();
+    assert!(bytes < 200 * 1024, "required-keys.wasm has {bytes} bytes");
+}
+
 #[test]
 fn the_sdks_own_tests_pass() {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
