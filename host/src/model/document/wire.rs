@@ -195,9 +195,7 @@ pub(super) fn plain(error: &serde_json::Error) -> String {
             "half a character, such as \\ud83d without \\ude00 after it, is no text; write the whole character"
                 .to_owned()
         }
-        "number out of range" => {
-            "a number is beyond what 64 bits can hold, and other programs would not read it; send it as text".to_owned()
-        }
+        "number out of range" => "number out of range: no more than 1.7e308 can be read; send it as text".to_owned(),
         what => shortened(what).into_owned(),
     }
 }
