@@ -124,8 +124,8 @@ mod tests {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             is_as_displayed(f64::from_bits(bits));
             // Of the sizes that people write, with few digits and with many.
-            let near_one = f64::from_bits(bits >> 2 & !(0x3ff << 52) | 0x3f0_u64.wrapping_add(bits % 64) << 52);
-            is_as_displayed(near_one);
+            let exponent = 0x3f0 + bits % 64;
+            is_as_displayed(f64::from_bits(exponent << 52 | bits >> 12));
             is_as_displayed((bits >> 40) as f64 / 1e5);
         }
     }

@@ -12,8 +12,9 @@ use crate::decimal::decimal;
 const MOST_DIGITS: usize = 15;
 
 /// A string or a number, as text. Uploaders differ in which of them they send, so the gate gives both as text; a
-/// configuration may use either too, and `10` and `"10"` mean the same submitter. A number with a fraction has at most 15
-/// digits: of more, the last may come to be another one where it is read, so it is refused, and a string is asked for.
+/// configuration may use either too, and `10` and `"10"` mean the same submitter. A number with a fraction or an
+/// exponent has at most 15 digits: of more, the last may come to be another one where it is read, so it is refused, and a
+/// string is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scalar(String);
 
