@@ -1,6 +1,6 @@
 //! Points at which a test can have the program die, fail or dawdle.
 //!
-//! Only builds with debug assertions have them: in any other, [`reach`] and [`pass`] are empty and leave nothing behind, and
+//! Only builds with debug assertions have them: in any other, `reach` and `pass` are empty and leave nothing behind, and
 //! the variable is refused as one that no setting has. Here `SLUICE_FAILPOINTS` names a file, which is read whenever a
 //! point is reached, so that faults come and go while the program runs. A line of it is `POINT=ACTION`, perhaps with
 //! `@N` behind it: only the Nth time, counted from when the line was first seen. The actions:

@@ -13,7 +13,7 @@ use crate::failpoint::{self, Point};
 use crate::ingest::Sources;
 use crate::ingest::progress::Meter;
 use crate::model::{Digest, FileRow, Timestamp};
-use crate::seams::archive::Incoming;
+use crate::seams::archive::{Claims, Incoming};
 
 /// Files that one thread opens or reads in a turn.
 const TURN: usize = 64;
@@ -47,8 +47,12 @@ impl Run<'_> {
             failpoint::pass(Point::MoveFound);
             found
         };
-        let (found, mistakes) = blocking(finding).await?;
+        let Search { found, mistakes, busy } = blocking(finding).await?;
         all_well(mistakes)?;
+        if let Some(source) = busy {
+            // When that job is over, the source is gone or is to be had.
+            return Err(StepError::Temporary(format!("{source} is being moved by another job")));
+        }
 
         let bytes: u64 = found.iter().map(|found| found.size).sum();
         let meter = Meter::new(2 * bytes);
@@ -84,25 +88,39 @@ impl Run<'_> {
     }
 }
 
+/// What became of the search for all sources.
+#[derive(Default)]
+struct Search {
+    found: Vec<Found>,
+    mistakes: Vec<String>,
+    /// A source that another job has claimed.
+    busy: Option<String>,
+}
+
 /// The file of a row that is in its place already.
 type Moved<'a> = &'a dyn Fn(usize) -> Option<File>;
 
-fn find_all(sources: &Sources, rows: &[FileRow], moved: Option<Moved<'_>>) -> (Vec<Found>, Vec<String>) {
-    let (mut found, mut mistakes) = (Vec::with_capacity(rows.len()), Vec::new());
-    let (mut taken, mut listed) = (HashSet::new(), HashSet::new());
+fn find_all(sources: &Sources, rows: &[FileRow], moved: Option<Moved<'_>>) -> Search {
+    let mut search = Search::default();
+    let (mut taken, mut listed, mut claims) = (HashSet::new(), HashSet::new(), Claims::default());
     for (index, row) in rows.iter().enumerate() {
         match find(sources, index, row, moved) {
             Ok(_) if !row.source.as_ref().is_some_and(|source| taken.insert(source.clone())) => {
-                mistakes.push(format!("/{}/source: another row has the same source", row.row));
+                search.mistakes.push(format!("/{}/source: another row has the same source", row.row));
             }
             Ok(_) if !row.path.as_ref().is_ok_and(|path| listed.insert(path)) => {
-                mistakes.push(format!("/{}: another row has the same subdir and name", row.row));
+                search.mistakes.push(format!("/{}: another row has the same subdir and name", row.row));
             }
-            Ok(source) => found.push(source),
-            Err(what) => mistakes.push(format!("/{}: {what}", row.row)),
+            Ok(source) => {
+                if !claims.claim(&source.incoming, source.file.as_ref()) {
+                    search.busy = Some(source.incoming.path().display().to_string());
+                }
+                search.found.push(source);
+            }
+            Err(what) => search.mistakes.push(format!("/{}: {what}", row.row)),
         }
     }
-    (found, mistakes)
+    search
 }
 
 fn find(sources: &Sources, index: usize, row: &FileRow, moved: Option<Moved<'_>>) -> Result<Found, String> {

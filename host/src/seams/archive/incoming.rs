@@ -5,6 +5,7 @@
 //! its inode: a link that is swapped in later leads nowhere. As long as it is held open, no other file can have that
 //! inode's number: file systems give the numbers of files that are gone to new ones.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 
 /// Where files may come from.
 #[derive(Debug)]
@@ -96,5 +98,24 @@ impl Incoming {
     /// The path it was found at, for messages.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// The sources that one move has claimed for itself. Two moves of one file from another file system would both copy it before
+/// either removes it, and both end well.
+#[derive(Default)]
+pub struct Claims(HashSet<(u64, u64)>);
+
+impl Claims {
+    /// Claims a source for as long as its open file is held: none of the others, on whatever node, has it then. False where
+    /// one of them does. A file that is not at its source any more is nobody else's, and needs no claim. Where a file system
+    /// has no locks, or none for who may only read, there is no claim either.
+    pub fn claim(&mut self, incoming: &Incoming, file: Option<&File>) -> bool {
+        let (Some(identity), Some(file)) = (incoming.identity, file) else { return true };
+        // A second name of a file that is claimed already: its lock would be in its own way.
+        if !self.0.insert(identity) {
+            return true;
+        }
+        flock(file, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)
     }
 }

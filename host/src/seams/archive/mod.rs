@@ -24,7 +24,7 @@ use crate::model::{FileId, JobId};
 
 pub(crate) use folder::ASIDE;
 pub use folder::FolderArchive;
-pub use incoming::{Incoming, Origin};
+pub use incoming::{Claims, Incoming, Origin};
 pub use location::{Location, LocationError};
 pub(crate) use pacifica::PacificaArchive;
 pub(crate) use store::StoreArchive;

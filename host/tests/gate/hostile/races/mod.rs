@@ -4,6 +4,7 @@
 mod always;
 mod back;
 mod exchanges;
+mod twice;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
