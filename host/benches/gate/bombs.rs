@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::bundle::bundle;
+use crate::load::watch;
 use crate::results::{Results, median};
 use crate::rules;
 use crate::server::{Server, program, scratch};
@@ -36,14 +37,15 @@ pub(crate) async fn run(results: &mut Results) -> anyhow::Result<()> {
     }
     let server = Arc::new(Server::start_in(folder.path(), &options).await?);
     let bundle = bundle(3, 1_024, 1);
-    watch(&server, &bundle).await?;
+    let honest = vec![bundle.clone(); EACH];
+    watch(&server, &honest, WATCHED).await?;
     let (mut alone, mut beside, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        let before = watch(&server, &bundle).await?;
+        let before = watch(&server, &honest, WATCHED).await?;
         let bombs = Bombs::begin(&server, &bundle).await?;
-        let with = watch(&server, &bundle).await?;
+        let with = watch(&server, &honest, WATCHED).await?;
         bombs.end().await?;
-        let after = watch(&server, &bundle).await?;
+        let after = watch(&server, &honest, WATCHED).await?;
         ratios.push(with / ((before + after) / 2.0));
         alone.extend([before, after]);
         beside.push(with);
@@ -52,28 +54,6 @@ pub(crate) async fn run(results: &mut Results) -> anyhow::Result<()> {
     results.add("bombs: honest uploads beside 8 whose rules loop", median(&mut beside), "jobs/s");
     results.add("bombs: of their speed alone they keep (at least 0.5)", median(&mut ratios), "");
     Ok(())
-}
-
-/// Honest jobs a second.
-async fn watch(server: &Arc<Server>, bundle: &Bytes) -> anyhow::Result<f64> {
-    let began = Instant::now();
-    let client = |_| {
-        let (server, bundle) = (server.clone(), bundle.clone());
-        tokio::spawn(async move {
-            let mut jobs = 0;
-            while began.elapsed() < WATCHED {
-                server.upload(bundle.clone()).await?;
-                jobs += 1;
-            }
-            Ok::<_, anyhow::Error>(jobs)
-        })
-    };
-    let clients: Vec<_> = (0..EACH).map(client).collect();
-    let mut jobs = 0;
-    for client in clients {
-        jobs += client.await??;
-    }
-    Ok(f64::from(jobs) / began.elapsed().as_secs_f64())
 }
 
 /// Uploaders whose rule loops.
@@ -112,14 +92,9 @@ impl Bombs {
 async fn explode(server: &Server, bundle: &Bytes) -> anyhow::Result<()> {
     let request = server.http.post(format!("{}/upload", server.base)).header("x-http-authed-user", BOMBER);
     let state: Value = request.body(bundle.clone()).send().await?.error_for_status()?.json().await?;
-    let url = format!("{}/get_state?job_id={}", server.base, state["job_id"]);
-    loop {
-        let state: Value = server.http.get(&url).send().await?.error_for_status()?.json().await?;
-        if state["complete"] == true {
-            let ended = state["exception"].as_str().is_some_and(|why| why.contains("timeout"));
-            ensure!(ended, "the rule did not loop: {state}");
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let job = state["job_id"].as_u64().context("a job's id")?;
+    let state = server.ended(job, Duration::from_millis(50)).await?;
+    let ended = state["exception"].as_str().is_some_and(|why| why.contains("timeout"));
+    ensure!(ended, "the rule did not loop: {state}");
+    Ok(())
 }

@@ -44,15 +44,18 @@ pub(crate) async fn run(only: &str, results: &mut Results) -> anyhow::Result<()>
 /// Eight fast uploads at a time, alone and beside five hundred slow ones.
 async fn slow(results: &mut Results) -> anyhow::Result<()> {
     let server = Arc::new(Server::start(Setup::default()).await?);
-    let bundles: Arc<Vec<_>> = Arc::new((0..FAST).map(|seed| bundle(4, 2 * MIB, seed as u64)).collect());
-    watch(&server, &bundles).await?;
+    let bundles: Vec<_> = (0..FAST).map(|seed| bundle(4, 2 * MIB, seed as u64)).collect();
+    // All of a size.
+    let size = bundles[0].len() as f64 / MIB as f64;
+    let watch = async || Ok::<_, anyhow::Error>(watch(&server, &bundles, WATCHED).await? * size);
+    watch().await?;
     let (mut alone, mut beside, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        let before = watch(&server, &bundles).await?;
+        let before = watch().await?;
         let others = Slow::begin(&server.base).await?;
-        let with = watch(&server, &bundles).await?;
+        let with = watch().await?;
         others.end(&server).await?;
-        let after = watch(&server, &bundles).await?;
+        let after = watch().await?;
         ratios.push(with / ((before + after) / 2.0));
         alone.extend([before, after]);
         beside.push(with);
@@ -64,27 +67,26 @@ async fn slow(results: &mut Results) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// MiB a second that so many clients get archived.
-async fn watch(server: &Arc<Server>, bundles: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
+/// Jobs a second of clients who upload for a while, each a bundle of its own, again when the last job has ended.
+pub(crate) async fn watch(server: &Arc<Server>, bundles: &[Bytes], watched: Duration) -> anyhow::Result<f64> {
     let began = Instant::now();
-    let clients: Vec<_> = (0..FAST)
-        .map(|client| {
-            let (server, bundles) = (server.clone(), bundles.clone());
-            tokio::spawn(async move {
-                let mut bytes = 0;
-                while began.elapsed() < WATCHED {
-                    server.upload(bundles[client].clone()).await?;
-                    bytes += bundles[client].len();
-                }
-                Ok::<_, anyhow::Error>(bytes)
-            })
+    let client = |bundle: &Bytes| {
+        let (server, bundle) = (server.clone(), bundle.clone());
+        tokio::spawn(async move {
+            let mut jobs = 0;
+            while began.elapsed() < watched {
+                server.upload(bundle.clone()).await?;
+                jobs += 1;
+            }
+            Ok::<_, anyhow::Error>(jobs)
         })
-        .collect();
-    let mut bytes = 0;
+    };
+    let clients: Vec<_> = bundles.iter().map(client).collect();
+    let mut jobs = 0;
     for client in clients {
-        bytes += client.await??;
+        jobs += client.await??;
     }
-    Ok(bytes as f64 / MIB as f64 / began.elapsed().as_secs_f64())
+    Ok(f64::from(jobs) / began.elapsed().as_secs_f64())
 }
 
 /// Clients that send a KiB a second, until they are told to send the rest.

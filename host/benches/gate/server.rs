@@ -131,14 +131,20 @@ impl Server {
     async fn job(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<Ended> {
         let began = Instant::now();
         let (id, acknowledged) = self.send(path, kind, body).await?;
-        let url = format!("{}/get_state?job_id={id}", self.base);
+        let state = self.ended(id, self.look).await?;
+        ensure!(state["state"] == "OK", "a job failed: {state}");
+        Ok(Ended { id, acknowledged, done: began.elapsed().as_secs_f64() })
+    }
+
+    /// Asks after a job, so often, until it has ended, well or not; its state then.
+    pub(crate) async fn ended(&self, job: u64, look: Duration) -> anyhow::Result<Value> {
+        let url = format!("{}/get_state?job_id={job}", self.base);
         loop {
             let state: Value = self.http.get(&url).send().await?.error_for_status()?.json().await?;
             if state["complete"] == true {
-                ensure!(state["state"] == "OK", "a job failed: {state}");
-                return Ok(Ended { id, acknowledged, done: began.elapsed().as_secs_f64() });
+                return Ok(state);
             }
-            tokio::time::sleep(self.look).await;
+            tokio::time::sleep(look).await;
         }
     }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +13,7 @@ use tokio::task::JoinError;
 use super::body::DocumentBodyError;
 use crate::db::DbError;
 use crate::ingest::OrderError;
+use crate::model::shortened;
 use crate::policy::PolicyError;
 use crate::seams::SeamError;
 
@@ -92,6 +94,13 @@ impl IntoResponse for Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(error: JsonRejection) -> Self {
+        // It may quote the body.
+        Self::new(error.status(), shortened(error.body_text()))
     }
 }
 

@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Quoted;
 
-/// Longer paths can be nowhere on Linux. Each is kept in memory until its bundle is done.
-const LONGEST: usize = 4_096;
-
 /// A file's path below `data/`: parts joined by `/`, none of them empty, `.` or `..`, and at most 4,096 bytes in all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -27,11 +24,14 @@ pub enum PathError {
     #[error("the path {} has a NUL character", Quoted(.0))]
     Nul(String),
     /// It has more bytes than any path can have.
-    #[error("the path {} has more than {LONGEST} bytes", Quoted(.0))]
+    #[error("the path {} has more than {} bytes", Quoted(.0), BundlePath::LONGEST)]
     TooLong(String),
 }
 
 impl BundlePath {
+    /// Bytes at most. Longer paths can be nowhere on Linux, and each is kept in memory until its bundle is done.
+    pub const LONGEST: usize = 4_096;
+
     /// The path that a `Files` row means: its `subdir`, without a leading `data` part and without empty parts, and its
     /// `name`. `data/a/b/`, `data//a/b` and `a/b` are the same folder.
     pub fn of_row(subdir: &str, name: &str) -> Result<Self, PathError> {
@@ -65,7 +65,7 @@ impl BundlePath {
                 path.push('/');
             }
             path.push_str(part);
-            if path.len() > LONGEST {
+            if path.len() > Self::LONGEST {
                 return Err(PathError::TooLong(whole()));
             }
         }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_path_is_no_longer_than_linux_takes_and_its_error_does_not_repeat_it() {
-        let (longest, longer) = ("x".repeat(LONGEST), "x".repeat(LONGEST + 1));
+        let (longest, longer) = ("x".repeat(BundlePath::LONGEST), "x".repeat(BundlePath::LONGEST + 1));
         assert_eq!(BundlePath::of_row("", &longest).unwrap().as_str(), longest);
         for error in [
             BundlePath::of_row("a", &longest).unwrap_err(),

@@ -1,6 +1,5 @@
 //! What strangers send, as it may stand in a message: it can be megabytes long, or rewrite the line that it stands in.
 
-use std::borrow::Cow;
 use std::fmt;
 
 /// No value needs more characters in a sentence.
@@ -29,11 +28,13 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// A message of somebody else's making, a parser's for one, which may quote all that it was given.
-pub fn shortened(message: &str) -> Cow<'_, str> {
-    match message.char_indices().nth(LONGEST_MESSAGE) {
-        None => message.into(),
-        Some((cut, _)) => format!("{}…", &message[..cut]).into(),
+pub fn shortened(message: impl fmt::Display) -> String {
+    let mut text = message.to_string();
+    if let Some((cut, _)) = text.char_indices().nth(LONGEST_MESSAGE) {
+        text.truncate(cut);
+        text.push('…');
     }
+    text
 }
 
 #[cfg(test)]

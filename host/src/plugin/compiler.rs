@@ -104,7 +104,7 @@ impl Compiler {
             Some(_) if starved => LoadError::TooMuchMemory(self.memory >> 20),
             None if starved && said.contains("panicked") => LoadError::TooMuchMemory(self.memory >> 20),
             _ if status.success() => LoadError::Invalid("its compiled code is too large".to_owned()),
-            None if !said.is_empty() => LoadError::Invalid(shortened(said.trim_start_matches("sluice: ")).into_owned()),
+            None if !said.is_empty() => LoadError::Invalid(shortened(said.trim_start_matches("sluice: "))),
             _ => LoadError::Compiler(format!("it ended with {status}: {}", shortened(said))),
         }
     }

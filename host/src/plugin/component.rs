@@ -176,7 +176,7 @@ impl Sandbox {
         let shape = component.component_type();
         let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
         if let Some(name) = imports.iter().find(|name| !OFFERED.iter().any(|offered| name.starts_with(offered))) {
-            return Err(LoadError::Import(shortened(name).into_owned()));
+            return Err(LoadError::Import(shortened(name)));
         }
         let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
         let exported = |interface: &str| exports.iter().any(|name| name.starts_with(interface));
@@ -185,14 +185,14 @@ impl Sandbox {
         } else if exported("sluice:plugin/mover@1.") {
             PluginKind::Mover
         } else {
-            return Err(LoadError::NoKnownWorld(shortened(&exports.join(", ")).into_owned()));
+            return Err(LoadError::NoKnownWorld(shortened(exports.join(", "))));
         };
         if kind == PluginKind::Mover
             && let Some(name) = imports.iter().find(|name| name.starts_with(LOOKUP))
         {
-            return Err(LoadError::MoverImport(shortened(name).into_owned()));
+            return Err(LoadError::MoverImport(shortened(name)));
         }
-        let misfit = |error: wasmtime::Error| LoadError::Misfit(shortened(&format!("{error:#}")).into_owned());
+        let misfit = |error: wasmtime::Error| LoadError::Misfit(shortened(format_args!("{error:#}")));
         let pre = self.inner.linker.instantiate_pre(&component).map_err(misfit)?;
         let entry = match kind {
             PluginKind::Validator => Entry::Validator(ValidatorPluginPre::new(pre).map_err(misfit)?),
@@ -258,7 +258,7 @@ impl Sandbox {
             let adopted = blocking(move || inner.cache.adopt(&inner.engine, &digest, &code)).await?;
             // The compiler is this very program, so what does not fit is the component: its tables, memories, modules.
             return adopted.map_err(|error| {
-                LoadError::Invalid(shortened(&format!("it asks for more than a call is given: {error:#}")).into_owned())
+                LoadError::Invalid(shortened(format_args!("it asks for more than a call is given: {error:#}")))
             });
         }
         let (inner, digest) = (self.inner.clone(), digest.to_owned());
@@ -267,9 +267,7 @@ impl Sandbox {
             inner.cache.put(&digest, &component);
             Ok(component)
         });
-        compiled
-            .await?
-            .map_err(|error: wasmtime::Error| LoadError::Invalid(shortened(&format!("{error:#}")).into_owned()))
+        compiled.await?.map_err(|error: wasmtime::Error| LoadError::Invalid(shortened(format_args!("{error:#}"))))
     }
 
     async fn cached(&self, digest: &str) -> Result<Option<Component>, LoadError> {

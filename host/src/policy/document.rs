@@ -131,12 +131,12 @@ impl PolicyDocument {
 
     /// Reads a policy in JSON. The error says what is wrong and where.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| shortened(&error.to_string()).into_owned())
+        serde_json::from_str(text).map_err(shortened)
     }
 
     /// Reads a policy in TOML. The error says what is wrong and where.
     pub fn from_toml(text: &str) -> Result<Self, String> {
-        let said = |error: toml::de::Error| shortened(error.to_string().trim_end()).into_owned();
+        let said = |error: toml::de::Error| shortened(error.to_string().trim_end());
         let policy: Self = toml::from_str(text).map_err(said)?;
         let foreign = toml::from_str(text).map_err(said)?;
         match foreign_to_json(&foreign) {

@@ -57,7 +57,7 @@ fn tables(value: &Value) -> Result<Vec<TableName>, Vec<String>> {
             }
             Some(Ok(name)) => tables.push(name),
             Some(Err(mistake)) => mistakes.push(format!("grants.tables: {mistake}")),
-            None => mistakes.push(format!("grants.tables: {} is no name of a table", shortened(&name.to_string()))),
+            None => mistakes.push(format!("grants.tables: {} is no name of a table", shortened(name))),
         }
     }
     if mistakes.is_empty() { Ok(tables) } else { Err(mistakes) }

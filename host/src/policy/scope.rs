@@ -92,7 +92,7 @@ fn set(globs: &[String]) -> Result<Option<GlobSet>, String> {
     if globs.is_empty() {
         return Ok(None);
     }
-    let said = |error: globset::Error| shortened(&error.kind().to_string()).into_owned();
+    let said = |error: globset::Error| shortened(error.kind());
     let mut builder = GlobSetBuilder::new();
     for glob in globs {
         if let Some(objection) = objection(glob) {

@@ -68,7 +68,7 @@ impl Snapshot {
             let plugin = match found {
                 Ok(plugin) => plugin,
                 Err(error) => {
-                    mistakes.push(rule.mistake(&shortened(&format!("{error:#}"))));
+                    mistakes.push(rule.mistake(&shortened(format_args!("{error:#}"))));
                     continue;
                 }
             };
@@ -182,7 +182,7 @@ pub async fn config_mistakes(plugin: &Arc<Plugin>, config: &serde_json::Value) -
         Ok(validator) => {
             for error in validator.iter_errors(config) {
                 let place = error.instance_path().to_string();
-                mistakes.push(shortened(&format!("config{place}: {error}")).into_owned());
+                mistakes.push(shortened(format_args!("config{place}: {error}")));
             }
         }
         Err(error) => mistakes.push(format!("the plugin's own schema of its configuration is none: {error}")),

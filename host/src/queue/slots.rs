@@ -82,12 +82,6 @@ pub(super) struct Slotted<S> {
     slot: Option<OwnedSemaphorePermit>,
 }
 
-impl<S: Clone> Clone for Slotted<S> {
-    fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), slots: self.slots.clone(), free: self.free.clone(), slot: None }
-    }
-}
-
 impl<R, S> Service<R> for Slotted<S>
 where
     S: Service<R, Future: Send + 'static>,

@@ -33,9 +33,6 @@ const BUFFER: usize = 256 << 10;
 const LISTED: usize = 1_000;
 /// Bytes of a name that are shown where it cannot be taken.
 const NAMED: usize = 100;
-/// The longest name of a member, in bytes: that of a path on Linux. The manifest keeps all names, so longer ones must not be
-/// kept.
-const NAME_BYTES: usize = 4_096;
 
 /// A reader that counts, and refuses to read more than it was allotted.
 struct Allotted<R> {
@@ -157,9 +154,10 @@ impl Receiver<'_> {
                 return self.ignore(&start, "its name is not UTF-8");
             }
         };
-        if path.len() > NAME_BYTES {
+        // The manifest keeps all names, so longer ones must not be kept, whatever they are of.
+        if path.len() > BundlePath::LONGEST {
             let start = &path[..path.floor_char_boundary(NAMED)];
-            let reason = format!("its name has {} bytes; at most {NAME_BYTES} are taken", path.len());
+            let reason = format!("its name has {} bytes; at most {} are taken", path.len(), BundlePath::LONGEST);
             return self.ignore(&format!("{start}…"), &reason);
         }
         if let Some(reason) = refused(kind) {
@@ -180,8 +178,8 @@ impl Receiver<'_> {
 
     fn ignore(&mut self, path: &str, reason: &str) -> Result<(), Stop> {
         if self.manifest.ignored.len() < LISTED {
-            // A header may have a name of a megabyte, and a thousand of them are to fit into a small list.
-            self.manifest.ignored.push(Ignored { path: shortened(path).into_owned(), reason: reason.to_owned() });
+            // A thousand of them are to fit into a small list.
+            self.manifest.ignored.push(Ignored { path: shortened(path), reason: reason.to_owned() });
         }
         Ok(())
     }
@@ -329,7 +327,7 @@ fn of_tar(error: io::Error) -> Stop {
         }
         cause = inner.source();
     }
-    Stop::Tar(format!("the tar cannot be read: {}", shortened(&error.to_string())))
+    Stop::Tar(format!("the tar cannot be read: {}", shortened(&error)))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::super::path::Named;
 use super::super::problem::Problem;
 use super::id;
 use crate::db::{Db, JobFilter, StoredFile, TransactionRows};
-use crate::model::{FileId, Job, JobId, JobKind, Report, Role, Stage, State as JobState, shortened};
+use crate::model::{FileId, Job, JobId, JobKind, Report, Role, Stage, State as JobState};
 
 /// Jobs on a page, where nothing else is asked for, and at most.
 const PAGE: u32 = 50;
@@ -295,7 +295,7 @@ pub(in crate::http) async fn cancel(
     asked: Result<Option<Json<Cancel>>, JsonRejection>,
 ) -> Result<Json<JobView>, Problem> {
     let bearer = who.must(Role::Operator)?;
-    let asked = asked.map_err(|error| Problem::new(error.status(), shortened(&error.body_text())))?;
+    let asked = asked?;
     let job = known(&site, &text).await?;
     let reason = asked.and_then(|Json(asked)| asked.reason);
     site.intake.cancel(job.id, &bearer.name, reason.as_deref()).await?;

@@ -19,7 +19,7 @@ use super::super::path::Named;
 use super::super::problem::Problem;
 use super::id;
 use crate::db::{RuleMark, StoredRevision};
-use crate::model::{Revision, Role, Timestamp, shortened};
+use crate::model::{Revision, Role, Timestamp};
 use crate::policy::{Origin, PolicyDiff, PolicyDocument, Rule};
 
 /// Revisions on a page, where nothing else is asked for, and at most.
@@ -359,9 +359,6 @@ fn origin(author: &str, call: &str, Peer(peer): &Peer) -> Origin {
 
 /// The JSON of a body; what is wrong with it, in the words of who could not read it.
 pub(super) fn body<T>(given: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    match given {
-        Ok(Json(value)) => Ok(value),
-        // It may quote the body.
-        Err(error) => Err(Problem::new(error.status(), shortened(&error.body_text()))),
-    }
+    let Json(value) = given?;
+    Ok(value)
 }

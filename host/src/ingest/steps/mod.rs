@@ -208,7 +208,7 @@ impl<'a> Run<'a> {
         if task == Task::OpenTar && self.is_first() {
             return Ok(());
         }
-        let facts = (task == Task::PolicyValidation).then_some(()).and(self.loaded.as_ref()).map(Loaded::facts);
+        let facts = self.loaded.as_ref().filter(|_| task == Task::PolicyValidation).map(Loaded::facts);
         let to = Advance { task, steps: &self.steps, revision: self.revision, facts };
         self.pipeline.db.advance(self.id(), self.epoch(), now, to).await?;
         Ok(())

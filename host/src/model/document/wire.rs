@@ -196,6 +196,6 @@ pub(super) fn plain(error: &serde_json::Error) -> String {
                 .to_owned()
         }
         "number out of range" => "number out of range: no more than 1.7e308 can be read; send it as text".to_owned(),
-        what => shortened(what).into_owned(),
+        what => shortened(what),
     }
 }

@@ -60,7 +60,7 @@ impl LookupGrant {
     pub fn parse(value: &Value) -> Result<Self, Vec<String>> {
         let wire: Wire = Deserialize::deserialize(value).map_err(|error| {
             let such = "give a table such as { prefixes = [\"https://proposals.example.org/api/\"] }";
-            vec![format!("grants.lookup: {}; {such}", shortened(&error.to_string()))]
+            vec![format!("grants.lookup: {}; {such}", shortened(error))]
         })?;
         let mut mistakes = Vec::new();
         for (name, value, least, most) in [
