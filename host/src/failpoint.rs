@@ -102,8 +102,6 @@ points! {
     JobPlaced = "job.placed";
     /// The metadata is recorded.
     MetadataRecorded = "metadata.recorded";
-    /// The files are marked as archived; the job has not ended.
-    JobArchived = "job.archived";
     /// The job has ended well; the spool has its bundle still.
     JobFinished = "job.finished";
     /// The spool is cleared.

@@ -183,8 +183,9 @@ impl Db {
         }
     }
 
-    /// Records that these files are in their places.
-    pub async fn mark_archived(&self, files: &[FileId], now: Timestamp) -> Result<()> {
+    /// Records that these files are in their places; those of a job are recorded with its [end](Db::finish).
+    #[cfg(test)]
+    pub(crate) async fn mark_archived(&self, files: &[FileId], now: Timestamp) -> Result<()> {
         for chunk in files.chunks(1000) {
             let text = format!(
                 "UPDATE archive_files SET archived_at = $1 WHERE archived_at IS NULL AND file_id IN ({})",
@@ -194,13 +195,6 @@ impl Db {
             args.extend(chunk.iter().map(|id| Arg::from(*id)));
             self.write().await?.execute(Statement::built(text, chunk.len() <= 16), &args).await?;
         }
-        Ok(())
-    }
-
-    /// Records that all files of a job are in their places.
-    pub async fn mark_job_archived(&self, job: JobId, now: Timestamp) -> Result<()> {
-        let sql = "UPDATE archive_files SET archived_at = $2 WHERE job_id = $1 AND archived_at IS NULL";
-        self.write().await?.execute(sql, args![job, now]).await?;
         Ok(())
     }
 

@@ -3,8 +3,26 @@
 use std::ops::Range;
 
 use super::arg::{args, whole};
+use super::batch::Batch;
+use super::session::Row;
 use super::{Db, DbError, Durability, Pools, Result};
 use crate::model::{FileId, JobId};
+
+/// Records the ids that were taken for a job. One with another number of files was given another document, so its old ids
+/// mean nothing any more.
+macro_rules! keep_ids {
+    ($taken:literal) => {
+        concat!(
+            "INSERT INTO job_file_ids (job_id, first_id, count) ",
+            $taken,
+            " ON CONFLICT (job_id) DO UPDATE SET
+                 first_id = CASE WHEN job_file_ids.count = excluded.count
+                            THEN job_file_ids.first_id ELSE excluded.first_id END,
+                 count = excluded.count
+             RETURNING first_id, count"
+        )
+    };
+}
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,11 +47,7 @@ impl Db {
     /// Takes the next `count` ids. No two callers ever get the same one.
     pub async fn take_ids(&self, mode: IdMode, count: u64) -> Result<Range<i64>> {
         let count = whole(count);
-        // A PostgreSQL that crashes may lose its last relaxed commits while this process lives on with the ids, and would
-        // give them out again. What takes SQLite down takes us down as well.
-        let durability =
-            if matches!(self.pools, Pools::Postgres(_)) { Durability::Durable } else { Durability::Relaxed };
-        let mut session = self.begin_one(durability).await?;
+        let mut session = self.begin_one(self.of_ids()).await?;
         let row = session
             .row("UPDATE ids SET next = next + $2 WHERE mode = $1 RETURNING next", args![mode.name(), count])
             .await?
@@ -41,6 +55,12 @@ impl Db {
         let next: i64 = row.get("next")?;
         session.commit().await?;
         Ok(next - count..next)
+    }
+
+    /// A PostgreSQL that crashes may lose its last relaxed commits while this process lives on with the ids, and would give
+    /// them out again. What takes SQLite down takes us down as well.
+    fn of_ids(&self) -> Durability {
+        if matches!(self.pools, Pools::Postgres(_)) { Durability::Durable } else { Durability::Relaxed }
     }
 
     /// Lets ids be counted on above this one, which came from elsewhere.
@@ -59,29 +79,26 @@ impl Db {
         {
             return Ok(known);
         }
-        let taken = self.take_ids(IdMode::File, count).await?;
-        self.keep_file_ids(job, taken).await
+        let mut batch = Batch::new(true);
+        let count = whole(count);
+        batch.add("UPDATE ids SET next = next + $2 WHERE mode = $1", args![IdMode::File.name(), count]);
+        batch.add(
+            keep_ids!("SELECT $1, next - $2, $2 FROM ids WHERE mode = $3"),
+            args![job, count, IdMode::File.name()],
+        );
+        let answers = self.carry_out(self.of_ids(), batch).await?;
+        read_ids(answers.last().and_then(|answer| answer.rows.first()))
     }
 
     /// Records ids that were taken for the files of a job, here or elsewhere. The job's ids are what this returns: where
     /// it has as many already, those.
     pub async fn keep_file_ids(&self, job: JobId, taken: Range<i64>) -> Result<Vec<FileId>> {
-        // A job with another number of files was given another document, so its old ids mean nothing any more.
         let row = self
             .write()
             .await?
-            .row(
-                "INSERT INTO job_file_ids (job_id, first_id, count) VALUES ($1, $2, $3)
-                 ON CONFLICT (job_id) DO UPDATE SET
-                     first_id = CASE WHEN job_file_ids.count = excluded.count
-                                THEN job_file_ids.first_id ELSE excluded.first_id END,
-                     count = excluded.count
-                 RETURNING first_id, count",
-                args![job, taken.start, taken.end - taken.start],
-            )
-            .await?
-            .ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
-        Ok(listed(row.get("first_id")?, row.get("count")?))
+            .row(keep_ids!("VALUES ($1, $2, $3)"), args![job, taken.start, taken.end - taken.start])
+            .await?;
+        read_ids(row.as_ref())
     }
 
     /// The ids that the files of a job were given; none where they have not been.
@@ -90,6 +107,11 @@ impl Db {
             self.read().await?.row("SELECT first_id, count FROM job_file_ids WHERE job_id = $1", args![job]).await?;
         row.map(|row| Ok(listed(row.get("first_id")?, row.get("count")?))).transpose()
     }
+}
+
+fn read_ids(row: Option<&Row>) -> Result<Vec<FileId>> {
+    let row = row.ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
+    Ok(listed(row.get("first_id")?, row.get("count")?))
 }
 
 fn listed(first: i64, count: i64) -> Vec<FileId> {

@@ -4,8 +4,9 @@
 //! another one by now, or is not running any more, nothing is written and the answer is [`DbError::LeaseLost`].
 
 use super::arg::{Arg, args, indexed, numbers, whole};
+use super::batch::Batch;
 use super::jobs::{job_columns, read_job, steps_text};
-use super::session::{Row, Statement};
+use super::session::{Row, Session, Statement};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
 
@@ -33,6 +34,21 @@ const ADVANCE_WITH_FACTS: &str =
     "UPDATE jobs SET task = $4, percent = 0, steps = $5, revision = COALESCE($6, revision),
          updated = $3, submitter = $7, project = $8, instrument = $9, files = $10, bytes = $11
      WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'";
+
+/// What is not known of the metadata stays as it was.
+const FINISH: &str = concat!(
+    "UPDATE jobs SET stage = 'done', state = $4, task = $5, percent = $6, exception = $7, steps = $8,
+         revision = $9, fault_since = NULL, updated = $3, lease_owner = NULL, lease_until = NULL,
+         submitter = COALESCE($10, submitter), project = COALESCE($11, project),
+         instrument = COALESCE($12, instrument), files = COALESCE($13, files), bytes = COALESCE($14, bytes)
+     WHERE id = $1 AND lease_epoch = $2 AND stage = 'running' RETURNING ",
+    job_columns!()
+);
+
+/// The files of a job that has just ended well are in their places for good. Of one that was cancelled meanwhile they are to be
+/// taken back.
+const ARCHIVED: &str = "UPDATE archive_files SET archived_at = $2 WHERE job_id = $1 AND archived_at IS NULL
+     AND EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND lease_epoch = $3 AND stage = 'done' AND state = 'OK')";
 
 /// A job taken up by a worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +113,10 @@ pub struct Finish<'a> {
     pub steps: &'a [StepRecord],
     /// The policy revision that judged it.
     pub revision: Option<Revision>,
+    /// What the metadata says, for lists, when that has been read.
+    pub facts: Option<JobFacts<'a>>,
+    /// Whether all of its files are in their places for good.
+    pub archived: bool,
 }
 
 /// A process that receives or works off jobs.
@@ -253,37 +273,26 @@ impl Db {
     /// Ends a job. Durable. The same end may be recorded again by the same claim.
     pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<()> {
         let steps = steps_text(end.steps);
-        let mut session = match self.tells() {
-            true => self.begin(Durability::Durable).await?,
-            false => self.begin_one(Durability::Durable).await?,
+        let args = end.args(id, epoch, now, &steps);
+        if !self.tells() {
+            let mut batch = Batch::new(true);
+            batch.add(FINISH, args);
+            if end.archived {
+                batch.add(ARCHIVED, args![id, now, epoch]);
+            }
+            let answers = self.carry_out(Durability::Durable, batch).await?;
+            return match answers.first() {
+                Some(answer) if !answer.rows.is_empty() => Ok(()),
+                _ => ended(&mut self.read().await?, id, epoch, end.state).await,
+            };
+        }
+        let mut session = self.begin(Durability::Durable).await?;
+        let Some(row) = session.row(FINISH, &args).await? else {
+            return ended(&mut session, id, epoch, end.state).await;
         };
-        let row = session
-            .row(
-                concat!(
-                    "UPDATE jobs SET stage = 'done', state = $4, task = $5, percent = $6, exception = $7, steps = $8,
-                         revision = $9, fault_since = NULL, updated = $3, lease_owner = NULL, lease_until = NULL
-                     WHERE id = $1 AND lease_epoch = $2 AND stage = 'running' RETURNING ",
-                    job_columns!()
-                ),
-                args![
-                    id,
-                    epoch,
-                    now,
-                    end.state.name(),
-                    end.task.name(),
-                    end.percent,
-                    end.exception,
-                    &steps,
-                    end.revision
-                ],
-            )
-            .await?;
-        let Some(row) = row else {
-            // Ended before, by a caller who never heard the answer.
-            let said = "SELECT 1 AS one FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'done' AND state = $3";
-            session.row(said, args![id, epoch, end.state.name()]).await?.ok_or(DbError::LeaseLost(id))?;
-            return session.commit().await;
-        };
+        if end.archived {
+            session.execute(ARCHIVED, args![id, now, epoch]).await?;
+        }
         let told = self.tell(&mut session, &read_job(&row)?, None).await?;
         session.commit().await?;
         self.told(told);
@@ -301,6 +310,35 @@ impl Db {
         let rows = self.read().await?.rows(LOST_UPLOADS, args![now]).await?;
         rows.iter().map(|row| Ok(JobId::new(row.get("id")?))).collect()
     }
+}
+
+impl<'a> Finish<'a> {
+    fn args(&'a self, id: JobId, epoch: i64, now: Timestamp, steps: &'a str) -> Vec<Arg<'a>> {
+        let facts = self.facts.as_ref();
+        let text = |value: fn(&JobFacts<'a>) -> Option<&'a str>| Arg::from(facts.and_then(value).map(indexed));
+        let count = |value: fn(&JobFacts<'a>) -> u64| Arg::from(facts.map(|facts| whole(value(facts))));
+        let mut args = args![
+            id,
+            epoch,
+            now,
+            self.state.name(),
+            self.task.name(),
+            self.percent,
+            self.exception,
+            steps,
+            self.revision
+        ]
+        .to_vec();
+        args.extend([text(|facts| facts.submitter), text(|facts| facts.project), text(|facts| facts.instrument)]);
+        args.extend([count(|facts| facts.files), count(|facts| facts.bytes)]);
+        args
+    }
+}
+
+/// Fails unless the job was ended so before, by a caller who never heard the answer.
+async fn ended(session: &mut Session, id: JobId, epoch: i64, state: State) -> Result<()> {
+    let said = "SELECT 1 AS one FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'done' AND state = $3";
+    session.row(said, args![id, epoch, state.name()]).await?.ok_or(DbError::LeaseLost(id)).map(drop)
 }
 
 fn held(id: JobId, touched: u64) -> Result<()> {

@@ -1,9 +1,31 @@
 //! The metadata store: transactions, their files and their key-value pairs, written once.
 
-use super::arg::{Arg, args, indexed, whole};
+use super::arg::{Arg, args, indexed, numbers, whole};
+use super::batch::Batch;
 use super::session::{Row, Session};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Document, FileId, JobId, KeyValue, Timestamp, TransactionField};
+
+const FILES: &str =
+    "INSERT INTO files (file_id, job_id, row_index, name, subdir, path, size, mimetype, hash_type, hash_sum,
+                         ctime, mtime)";
+const KEY_VALUES: &str = "INSERT INTO transaction_key_values (job_id, position, key, value)";
+const FILE_KEY_VALUES: &str = "INSERT INTO file_key_values (file_id, position, key, value)";
+/// Values of a row of the first, and of one of the others.
+const FILE: usize = 12;
+const PAIR: usize = 4;
+
+/// Transactions with as many values as so many files have are written in one go.
+const FEW: usize = 16;
+/// The statements of transactions with so many rows come again and again.
+const REMEMBERED: usize = 8;
+
+macro_rules! put_transaction {
+    () => {
+        "INSERT INTO transactions (job_id, submitter, project, instrument, user_name, received, document)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)"
+    };
+}
 
 /// A transaction to record.
 #[derive(Clone, Debug)]
@@ -123,36 +145,32 @@ impl Db {
         if files != ids {
             return Err(PutTransactionError::FileIds { files, ids });
         }
-        let value = |field| new.document.value(field).map(indexed);
-        let document: &str = new.document.text();
+        let rows = Rows::of(new);
+        if rows.are_few() {
+            match self.carry_out(Durability::Relaxed, rows.batch(new)).await {
+                Ok(_) => return Ok(()),
+                // Some of it is there already: what, the longer way tells.
+                Err(error) if error.is_taken() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         let mut session = self.begin(Durability::Relaxed).await?;
-        let made = session
-            .execute(
-                "INSERT INTO transactions (job_id, submitter, project, instrument, user_name, received, document)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job_id) DO NOTHING",
-                args![
-                    new.job,
-                    value(TransactionField::Submitter),
-                    value(TransactionField::Project),
-                    value(TransactionField::Instrument),
-                    new.user,
-                    new.received,
-                    document
-                ],
-            )
-            .await?;
+        let made =
+            session.execute(concat!(put_transaction!(), " ON CONFLICT (job_id) DO NOTHING"), &transaction(new)).await?;
         if made == 0 {
             // All of a transaction is written at once, so where its row is, the rest is.
             let same = "SELECT 1 AS one FROM transactions WHERE job_id = $1 AND document = $2";
+            let document: &str = new.document.text();
             return match session.row(same, args![new.job, document]).await? {
                 Some(_) => Ok(()),
                 None => Err(PutTransactionError::TransactionExists(new.job)),
             };
         }
-        if put_files(&mut session, new).await? < files as u64 {
+        if session.insert(FILES, FILE, &rows.files, "ON CONFLICT DO NOTHING").await? < files as u64 {
             return Err(PutTransactionError::FileExists(new.job));
         }
-        put_key_values(&mut session, new).await?;
+        session.insert(KEY_VALUES, PAIR, &rows.key_values, "").await?;
+        session.insert(FILE_KEY_VALUES, PAIR, &rows.file_key_values, "").await?;
         Ok(session.commit().await?)
     }
 
@@ -222,46 +240,77 @@ async fn key_values(session: &mut Session, job: JobId) -> Result<Vec<KeyValue>> 
     session.rows(sql, args![job]).await?.iter().map(read_key_value).collect()
 }
 
-async fn put_files(session: &mut Session, new: &NewTransaction<'_>) -> Result<u64> {
-    let mut values = Vec::with_capacity(12 * new.file_ids.len());
-    for (index, (file, id)) in new.document.files().iter().zip(new.file_ids).enumerate() {
-        values.extend([
-            Arg::from(*id),
-            Arg::from(new.job),
-            Arg::from(whole(index as u64)),
-            Arg::from(&file.name),
-            Arg::from(&file.subdir),
-            // A path that means nothing was refused long before; the row still says what was sent.
-            Arg::from(file.path.as_ref().map_or("", |path| path.as_str())),
-            Arg::from(file.size.map(whole)),
-            Arg::from(file.mimetype.as_deref()),
-            Arg::from(&file.hash_type),
-            Arg::from(file.hash_sum.as_deref()),
-            Arg::from(file.ctime.as_deref()),
-            Arg::from(file.mtime.as_deref()),
-        ]);
-    }
-    let head = "INSERT INTO files (file_id, job_id, row_index, name, subdir, path, size, mimetype, hash_type, hash_sum,
-                    ctime, mtime)";
-    session.insert(head, 12, &values, "ON CONFLICT DO NOTHING").await
+/// The values of a transaction's own row.
+fn transaction<'a>(new: &'a NewTransaction<'_>) -> Vec<Arg<'a>> {
+    let value = |field| new.document.value(field).map(indexed);
+    let document: &str = new.document.text();
+    args![
+        new.job,
+        value(TransactionField::Submitter),
+        value(TransactionField::Project),
+        value(TransactionField::Instrument),
+        new.user,
+        new.received,
+        document
+    ]
+    .to_vec()
 }
 
-async fn put_key_values(session: &mut Session, new: &NewTransaction<'_>) -> Result<()> {
-    let mut values = Vec::new();
-    for (position, pair) in new.document.key_values().iter().enumerate() {
-        values.extend(key_value(Arg::from(new.job), position, pair));
-    }
-    let head = "INSERT INTO transaction_key_values (job_id, position, key, value)";
-    session.insert(head, 4, &values, "").await?;
+/// The values of the rows that belong to a transaction, one row after the other.
+struct Rows<'a> {
+    files: Vec<Arg<'a>>,
+    key_values: Vec<Arg<'a>>,
+    file_key_values: Vec<Arg<'a>>,
+}
 
-    let mut values = Vec::new();
-    for (file, id) in new.document.files().iter().zip(new.file_ids) {
-        for (position, pair) in file.key_values.iter().enumerate() {
-            values.extend(key_value(Arg::from(*id), position, pair));
+impl<'a> Rows<'a> {
+    fn of(new: &'a NewTransaction<'_>) -> Self {
+        let (mut files, mut file_key_values) = (Vec::with_capacity(FILE * new.file_ids.len()), Vec::new());
+        for (index, (file, id)) in new.document.files().iter().zip(new.file_ids).enumerate() {
+            files.extend([
+                Arg::from(*id),
+                Arg::from(new.job),
+                Arg::from(whole(index as u64)),
+                Arg::from(&file.name),
+                Arg::from(&file.subdir),
+                // A path that means nothing was refused long before; the row still says what was sent.
+                Arg::from(file.path.as_ref().map_or("", |path| path.as_str())),
+                Arg::from(file.size.map(whole)),
+                Arg::from(file.mimetype.as_deref()),
+                Arg::from(&file.hash_type),
+                Arg::from(file.hash_sum.as_deref()),
+                Arg::from(file.ctime.as_deref()),
+                Arg::from(file.mtime.as_deref()),
+            ]);
+            for (position, pair) in file.key_values.iter().enumerate() {
+                file_key_values.extend(key_value(Arg::from(*id), position, pair));
+            }
         }
+        let pairs = new.document.key_values().iter().enumerate();
+        let key_values = pairs.flat_map(|(position, pair)| key_value(Arg::from(new.job), position, pair)).collect();
+        Self { files, key_values, file_key_values }
     }
-    session.insert("INSERT INTO file_key_values (file_id, position, key, value)", 4, &values, "").await?;
-    Ok(())
+
+    /// Whether they can be written in one go. A placeholder is looked for among all the others.
+    fn are_few(&self) -> bool {
+        self.files.len() + self.key_values.len() + self.file_key_values.len() <= FEW * FILE
+    }
+
+    fn batch(&self, new: &'a NewTransaction<'_>) -> Batch<'a> {
+        let count = self.files.len() / FILE + (self.key_values.len() + self.file_key_values.len()) / PAIR;
+        let mut batch = Batch::new(count <= REMEMBERED);
+        batch.add(put_transaction!(), transaction(new));
+        let parts = [
+            (FILES, FILE, &self.files),
+            (KEY_VALUES, PAIR, &self.key_values),
+            (FILE_KEY_VALUES, PAIR, &self.file_key_values),
+        ];
+        for (head, width, values) in parts.into_iter().filter(|(_, _, values)| !values.is_empty()) {
+            let tuples = (0..values.len() / width).map(|row| format!("({})", numbers(row * width + 1, width)));
+            batch.add(format!("{head} VALUES {}", tuples.collect::<Vec<_>>().join(", ")), values.clone());
+        }
+        batch
+    }
 }
 
 fn key_value<'a>(of: Arg<'a>, position: usize, pair: &'a KeyValue) -> [Arg<'a>; 4] {

@@ -20,6 +20,7 @@
 
 mod archive;
 mod arg;
+mod batch;
 mod changes;
 mod error;
 mod flush;
@@ -74,13 +75,13 @@ pub use tokens::TokenRecord;
 use crate::config::DatabaseUrl;
 use flush::Flush;
 use outbox::Outbox;
-use session::Session;
+use session::{Session, Told};
 
 /// How long a call waits for a connection, or for another process to finish writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections of SQLite that read at the same time. Writers take turns on one.
-const SQLITE_READERS: u32 = 8;
+const SQLITE_READERS: u32 = 4;
 
 /// Connections to PostgreSQL, per process.
 const POSTGRES_CONNECTIONS: u32 = 24;
@@ -160,6 +161,11 @@ impl Db {
             Pools::Sqlite { readers, .. } => Session::sqlite(readers.acquire().await?),
             Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
         })
+    }
+
+    /// What tells, when it is dropped, that something was written.
+    fn told_at_end(&self) -> Told {
+        Told(self.written.clone())
     }
 
     /// A session on which each statement is a relaxed transaction of its own.

@@ -2,18 +2,21 @@
 //!
 //! Both number their placeholders `$1`, `$2`; columns hold 64-bit integers, doubles, text and bytes alone.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Decode, Encode, Row as _, SqlSafeStr, SqlStr, Transaction, Type};
+use sqlx::{AssertSqlSafe, Decode, Either, Encode, Executor as _, Row as _, SqlSafeStr, SqlStr, Transaction, Type};
 use tokio::sync::Notify;
 
 use super::arg::{Arg, numbers};
+use super::batch::Answer;
 use super::error::{DbError, Result};
 use super::flush::Flush;
 use crate::failpoint::{self, Point};
@@ -34,7 +37,7 @@ pub(super) struct Session {
 }
 
 /// Tells, at its end, that something was written.
-struct Told(Arc<Notify>);
+pub(super) struct Told(pub(super) Arc<Notify>);
 
 impl Drop for Told {
     fn drop(&mut self) {
@@ -56,13 +59,22 @@ enum Wire<'c> {
 
 /// The text of a statement and whether it is the same at the next call.
 pub(super) struct Statement {
-    text: SqlStr,
+    pub(super) text: SqlStr,
     remembered: bool,
 }
 
 impl From<&'static str> for Statement {
     fn from(text: &'static str) -> Self {
         Self { text: text.into_sql_str(), remembered: true }
+    }
+}
+
+impl From<Cow<'static, str>> for Statement {
+    fn from(text: Cow<'static, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => Self::built(text, true),
+        }
     }
 }
 
@@ -148,6 +160,29 @@ impl Session {
         Ok(self.rows(statement, args).await?.pop())
     }
 
+    /// All of a statement's answer.
+    pub(super) async fn answer(&mut self, statement: impl Into<Statement>, args: &[Arg<'_>]) -> Result<Answer> {
+        let Statement { text, remembered } = statement.into();
+        let mut answer = Answer::default();
+        macro_rules! take {
+            ($connection:expr, $row:path) => {{
+                let query = bind(sqlx::query(text), args).persistent(remembered);
+                let mut stream = $connection.fetch_many(query);
+                while let Some(next) = stream.try_next().await? {
+                    match next {
+                        Either::Left(done) => answer.touched += done.rows_affected(),
+                        Either::Right(row) => answer.rows.push($row(row)),
+                    }
+                }
+            }};
+        }
+        match self.wire() {
+            Wire::Sqlite(connection) => take!(connection, Row::Sqlite),
+            Wire::Postgres(connection) => take!(connection, Row::Postgres),
+        }
+        Ok(answer)
+    }
+
     /// Several statements in one text, without values.
     pub(super) async fn script(&mut self, text: &'static str) -> Result<()> {
         match self.wire() {
@@ -211,7 +246,7 @@ pub(super) const fn rows_at_once(width: usize) -> usize {
     VALUES_AT_ONCE / width
 }
 
-fn bind<'q, DB>(mut query: Query<'q, DB, DB::Arguments>, args: &[Arg<'_>]) -> Query<'q, DB, DB::Arguments>
+pub(super) fn bind<'q, DB>(mut query: Query<'q, DB, DB::Arguments>, args: &[Arg<'_>]) -> Query<'q, DB, DB::Arguments>
 where
     DB: sqlx::Database,
     for<'t> Option<i64>: Encode<'t, DB> + Type<DB>,

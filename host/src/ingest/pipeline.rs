@@ -25,6 +25,9 @@ use crate::spool::Spool;
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// A step that is over by then is noted when the job goes on or ends, and not when it begins: nobody would see it.
+const MOMENT: Duration = Duration::from_millis(20);
+
 /// Works jobs off.
 #[derive(Clone)]
 pub struct Pipeline {
@@ -112,6 +115,10 @@ impl Pipeline {
                 let left = self.patience.saturating_sub(lasted).max(SHORTEST_WAIT);
                 let wait = lasted.clamp(SHORTEST_WAIT, LONGEST_WAIT).min(left);
                 tracing::warn!(job = %id, %task, error = why, ?wait, "a temporary fault; the step is tried again");
+                // Clients see where it stands, and the run after this one that the fault is the same.
+                if let Err(error) = run.begun(now).note(&self.db).await {
+                    tracing::debug!(job = %id, %error, "where the job stands cannot be noted");
+                }
                 self.hand_back(id, epoch, wait, Some(since)).await;
                 self.wake_later(id, kind, wait);
             }
@@ -213,35 +220,72 @@ impl Run<'_> {
             )));
         }
         for task in self.kind().tasks().iter().skip(1) {
-            self.begin(*task).await?;
-            match task {
-                // The first task is the intake's, and skipped above.
-                Task::Uploading => {}
-                Task::OpenTar => self.open_tar().await?,
-                Task::LoadMetadata => self.load_metadata().await?,
-                Task::PolicyValidation => self.validate().await?,
-                // A run before this one has put them all into the archive, or it would not have come further.
-                Task::IngestFiles | Task::MoveFiles if self.files_are_in_place() => {}
-                Task::IngestFiles => self.ingest_files().await?,
-                Task::MoveFiles => self.move_files().await?,
-                Task::IngestMetadata => self.ingest_metadata().await?,
+            match self.begin(*task) {
+                None => self.carry_out(*task).await?,
+                Some(begun) if self.is_noted_first(*task) => {
+                    begun.note(&self.pipeline.db).await?;
+                    self.carry_out(*task).await?;
+                }
+                Some(begun) => {
+                    let db = self.pipeline.db.clone();
+                    noted_if_long(self.carry_out(*task), || begun.note(&db)).await?;
+                }
             }
         }
         self.finish(State::Ok, "").await
+    }
+
+    async fn carry_out(&mut self, task: Task) -> Result<(), StepError> {
+        match task {
+            // The first task is the intake's.
+            Task::Uploading => Ok(()),
+            Task::OpenTar => self.open_tar().await,
+            Task::LoadMetadata => self.load_metadata().await,
+            Task::PolicyValidation => self.validate().await,
+            // A run before this one has put them all into the archive, or it would not have come further.
+            Task::IngestFiles | Task::MoveFiles if self.files_are_in_place() => Ok(()),
+            Task::IngestFiles => self.ingest_files().await,
+            Task::MoveFiles => self.move_files().await,
+            Task::IngestMetadata => self.ingest_metadata().await,
+        }
     }
 
     async fn finish(&mut self, state: State, exception: &str) -> Result<(), StepError> {
         let now = Timestamp::now();
         self.end_step(now);
         let percent = if state == State::Ok { 100.0 } else { 0.0 };
-        let (task, steps, revision) = (self.task(), self.steps(), self.revision());
-        let end = Finish { state, task, percent, exception, steps, revision };
+        let (task, steps, revision, facts) = (self.task(), self.steps(), self.revision(), self.facts());
+        let archived = state == State::Ok;
+        let end = Finish { state, task, percent, exception, steps, revision, facts, archived };
         self.pipeline.db.finish(self.id(), self.epoch(), now, end).await?;
         measures::ended(self.kind(), state, task);
         for step in self.steps() {
             measures::stepped(step.task, step.ended.unwrap_or(now).since(step.started));
         }
         Ok(())
+    }
+}
+
+/// Runs a step, and notes that it has begun where it is not over in a moment.
+async fn noted_if_long<F>(
+    step: impl Future<Output = Result<(), StepError>>,
+    note: impl FnOnce() -> F,
+) -> Result<(), StepError>
+where
+    F: Future<Output = Result<(), StepError>>,
+{
+    let mut step = std::pin::pin!(step);
+    if let Ok(done) = tokio::time::timeout(MOMENT, &mut step).await {
+        return done;
+    }
+    let mut note = std::pin::pin!(note());
+    tokio::select! {
+        biased;
+        done = &mut step => done.and(note.await),
+        noted = &mut note => {
+            noted?;
+            step.await
+        }
     }
 }
 

@@ -8,7 +8,7 @@ mod slots;
 
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -34,6 +34,9 @@ use slots::Slots;
 
 /// The queue's name, in Redis the beginning of its keys.
 const NAME: &str = "sluice:jobs";
+/// So many wake-ups a worker takes from a queue in a file at a time, since each time is a transaction. Those for which it has
+/// no slot yet wait a moment at most, and the sweeper sends another one of what waits longer.
+const AT_A_TIME: usize = 4;
 /// How soon a worker sees what another process has pushed. What its own process pushes it sees at once.
 const LOOK: Duration = Duration::from_millis(25);
 /// A worker that has not been heard of for a few of these is dead, and what it held is queued again.
@@ -86,6 +89,9 @@ macro_rules! run_worker {
 #[derive(Clone)]
 pub struct Queue {
     storage: Storage,
+    /// What is to be pushed together, when it is the turn of one of those who wait for it.
+    pending: Arc<Mutex<Vec<WakeUp>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     /// Tells the worker of this process to look at once.
     look: Arc<Mutex<Option<mpsc::UnboundedSender<()>>>>,
     /// Those of the worker of this process, once it has one.
@@ -110,15 +116,19 @@ impl Queue {
                 open_redis(address, tls).context("the queue's Redis cannot be used")?
             }
         };
-        Ok(Self { storage, look: Arc::default(), slots: Arc::default() })
+        Ok(Self { storage, pending: Arc::default(), turn: Arc::default(), look: Arc::default(), slots: Arc::default() })
     }
 
-    async fn push(&self, wake_up: WakeUp) -> anyhow::Result<()> {
+    async fn push(&self, wake_ups: Vec<WakeUp>) -> anyhow::Result<()> {
         match self.storage.clone() {
-            Storage::Sqlite(mut storage, _) => storage.push(wake_up).await?,
-            Storage::Redis(mut storage) => storage.push(wake_up).await?,
+            Storage::Sqlite(mut storage, _) => storage.push_bulk(wake_ups).await?,
+            Storage::Redis(mut storage) => storage.push_bulk(wake_ups).await?,
         }
         Ok(())
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Vec<WakeUp>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands wake-ups to `handle`, so many at a time and some more of those that take long, until told to stop; then waits
@@ -169,8 +179,15 @@ impl Queue {
 impl Wake for Queue {
     async fn wake(&self, job: JobId, kind: JobKind) {
         failpoint::pass(Point::QueuePush);
-        let pushed = tokio::time::timeout(PUSH_TIMEOUT, self.push(WakeUp { job, kind })).await;
-        match pushed {
+        self.pending().push(WakeUp { job, kind });
+        // Those who wait for their turn push theirs together with the first of them.
+        let _turn = self.turn.lock().await;
+        let together = std::mem::take(&mut *self.pending());
+        if together.is_empty() {
+            return;
+        }
+        let count = together.len();
+        match tokio::time::timeout(PUSH_TIMEOUT, self.push(together)).await {
             Ok(Ok(())) => {
                 let look = self.look.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(look) = &*look {
@@ -178,8 +195,10 @@ impl Wake for Queue {
                     drop(look.unbounded_send(()));
                 }
             }
-            Ok(Err(error)) => tracing::warn!(%job, %error, "the queue took no wake-up; the sweeper sends another one"),
-            Err(_) => tracing::warn!(%job, "the queue does not answer; the sweeper sends another wake-up"),
+            Ok(Err(error)) => {
+                tracing::warn!(%job, count, %error, "the queue took no wake-up; the sweeper sends another one");
+            }
+            Err(_) => tracing::warn!(%job, count, "the queue does not answer; the sweeper sends another wake-up"),
         }
     }
 
@@ -199,7 +218,8 @@ async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
         // Losing wake-ups in a power cut is no harm; waiting for the disk at each would be.
         .synchronous(SqliteSynchronous::Off)
         .busy_timeout(Duration::from_secs(10));
-    let pool = SqlitePoolOptions::new().max_connections(4).before_acquire(|connection, _| {
+    // Each turn is one that writes. Two connections would sleep whenever they came to each other's.
+    let pool = SqlitePoolOptions::new().max_connections(1).before_acquire(|connection, _| {
         // See the database's own pool: after a fault of the disk, one may be stuck in a transaction that is over.
         let usable = !connection.is_in_transaction();
         Box::pin(async move { Ok(usable) })
@@ -208,7 +228,9 @@ async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
     SqliteStorage::setup(&pool).await?;
     let config = apalis_sqlite::Config::default()
         .queue(NAME)
-        .batch_size(1)
+        .batch_size(AT_A_TIME)
+        // The lease in the database is what keeps two workers from one job.
+        .lock_tasks(false)
         .heartbeat_interval(HEARTBEAT)
         .missed_heartbeats(MISSED);
     Ok(Storage::Sqlite(Box::new(SqliteStorage::new(&pool).with_config(config)), pool))
@@ -239,7 +261,10 @@ fn open_redis(url: &str, tls: &QueueTls) -> anyhow::Result<Storage> {
     let connection = client.get_connection_manager_lazy(Default::default())?;
     let config = apalis_redis::Config::default()
         .queue(NAME)
+        // A worker that holds wake-ups for which it has no slot sends no heartbeats, and Redis forgets it.
         .batch_size(1)
+        // The lease in the database is what keeps two workers from one job.
+        .lock_tasks(false)
         .heartbeat_interval(HEARTBEAT)
         .missed_heartbeats(MISSED)
         .emit_events(false);
@@ -336,7 +361,7 @@ mod tests {
         let queue = Queue::open(&QueueUrl::Sqlite(folder.path().join("queue.db")), &QueueTls::default()).await.unwrap();
         let Storage::Sqlite(_, pool) = &queue.storage else { panic!("a queue in a file") };
         for id in 0..1_205 {
-            queue.push(WakeUp { job: JobId::new(id), kind: JobKind::Upload }).await.unwrap();
+            queue.push(vec![WakeUp { job: JobId::new(id), kind: JobKind::Upload }]).await.unwrap();
         }
         let answer = "UPDATE Jobs SET status = 'Done', done_at = unixepoch() - ?1 WHERE rowid IN
                           (SELECT rowid FROM Jobs WHERE status = 'Pending' LIMIT ?2)";

@@ -27,8 +27,9 @@ pub struct MemberLimits {
 /// A header with its extensions (long names, pax records) has at most this many bytes. The tar crate keeps them in
 /// memory, so a header that claims more must not be read.
 const HEADER_BYTES: u64 = 1 << 20;
-/// Read and written at once.
-const BUFFER: usize = 256 << 10;
+/// Read and written at once, at the most and at the least.
+const BUFFER: u64 = 256 << 10;
+const SMALLEST_BUFFER: u64 = 4 << 10;
 /// Ignored members that are listed by name.
 const LISTED: usize = 1_000;
 /// Bytes of a name that are shown where it cannot be taken.
@@ -83,7 +84,8 @@ pub(super) fn receive(folder: &Path, limits: &MemberLimits, body: impl Read) -> 
         names: 0,
         hash_kinds: HashMap::new(),
         by_path: HashMap::new(),
-        buffer: vec![0; BUFFER],
+        unread: None,
+        buffer: Vec::new(),
     };
     let stopped = receiver.all(&mut archive, &left);
     let Receiver { mut manifest, seen, .. } = receiver;
@@ -110,6 +112,8 @@ struct Receiver<'a> {
     seen: u64,
     /// Bytes of the names of data members.
     names: u64,
+    /// metadata.txt, while nothing has asked what it says.
+    unread: Option<Vec<u8>>,
     /// What metadata.txt says of hash functions, where it came before the data.
     hash_kinds: HashMap<BundlePath, HashKind>,
     /// Places in the manifest.
@@ -201,15 +205,29 @@ impl Receiver<'_> {
         read_whole(entry, &mut document)?;
         std::fs::write(self.folder.join(METADATA), &document).map_err(Stop::Io)?;
         self.manifest.metadata = true;
-        // Only to know which hash functions the data will want; what is wrong with it is a task's to say.
-        if let Ok(document) = Document::parse(document) {
+        self.unread = Some(document);
+        Ok(())
+    }
+
+    /// The hash function that metadata.txt wants for a member, where it came before it; what else is wrong with the document
+    /// is a task's to say. Mostly it comes last, and is not read here at all.
+    fn hash_kind(&mut self, path: &BundlePath) -> HashKind {
+        if let Some(Ok(document)) = self.unread.take().map(Document::parse) {
             let kinds = document.files().iter().filter_map(|file| {
                 let kind: HashKind = file.hash_type.parse().ok()?;
                 Some((file.path.clone().ok()?, kind))
             });
             self.hash_kinds = kinds.filter(|(_, kind)| *kind != HashKind::default()).collect();
         }
-        Ok(())
+        self.hash_kinds.get(path).copied().unwrap_or_default()
+    }
+
+    /// Makes room to read so many bytes, as far as they are read at once.
+    fn make_room(&mut self, bytes: u64) {
+        let wanted = bytes.clamp(SMALLEST_BUFFER, BUFFER) as usize;
+        if self.buffer.len() < wanted {
+            self.buffer = vec![0; wanted];
+        }
     }
 
     fn data<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, path: BundlePath) -> Result<(), Stop> {
@@ -219,7 +237,8 @@ impl Receiver<'_> {
             let most = self.limits.metadata;
             return Err(Stop::Tar(format!("its members have names of more than {most} bytes together")));
         }
-        let kind = self.hash_kinds.get(&path).copied().unwrap_or_default();
+        let kind = self.hash_kind(&path);
+        self.make_room(entry.size());
         // A path that comes again replaces what came before, as it would where a tar is unpacked.
         let place = self.by_path.get(&path).copied();
         let number = place.unwrap_or(self.manifest.members.len());
@@ -257,6 +276,7 @@ impl Receiver<'_> {
     }
 
     fn skip<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<(), Stop> {
+        self.make_room(entry.size());
         while read_some(entry, &mut self.buffer)? > 0 {}
         Ok(())
     }

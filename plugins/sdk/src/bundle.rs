@@ -8,7 +8,7 @@ use crate::finding::Location;
 use crate::metadata::Rows;
 
 /// As many files are fetched at once: one call into the gate per file would cost more than the file.
-const BATCH: u32 = 128;
+pub(crate) const BATCH: u32 = 128;
 
 /// What brought a bundle to the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]

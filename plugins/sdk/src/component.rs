@@ -6,6 +6,7 @@ use crate::bindings::plugin::exports::sluice::plugin::plugin;
 use crate::bindings::plugin::sluice::plugin::{bundles, host, types};
 use crate::bindings::{mover, validator};
 use crate::call::{self, Decision};
+use crate::gate::Lent;
 use crate::{Bundle, Identity, Mover, Rule, Validator, log};
 
 /// Exports a rule. Instances are never made.
@@ -33,7 +34,7 @@ impl<R: Rule + Identity> plugin::Guest for Component<R> {
 impl<V: Validator> validator::exports::sluice::plugin::validator::Guest for Component<V> {
     fn validate(bundle: &bundles::Bundle) -> Result<Vec<types::Finding>, types::Failure> {
         log::panics();
-        let findings = call::validate::<V>(&host::config(), &Bundle::new(bundle))?;
+        let findings = call::validate::<V>(&host::config(), &Bundle::new(&Lent::new(bundle)))?;
         Ok(findings.into_iter().map(Into::into).collect())
     }
 }
@@ -41,7 +42,7 @@ impl<V: Validator> validator::exports::sluice::plugin::validator::Guest for Comp
 impl<M: Mover> mover::exports::sluice::plugin::mover::Guest for Component<M> {
     fn plan(bundle: &bundles::Bundle) -> Result<types::Decision, types::Failure> {
         log::panics();
-        Ok(match call::plan::<M>(&host::config(), &Bundle::new(bundle))? {
+        Ok(match call::plan::<M>(&host::config(), &Bundle::new(&Lent::new(bundle)))? {
             Decision::Place(places) => types::Decision::Place(places.into_iter().map(Into::into).collect()),
             Decision::Refuse(findings) => types::Decision::Refuse(findings.into_iter().map(Into::into).collect()),
         })

@@ -1,17 +1,33 @@
 //! The words of the SDK in the words of the contract, and back.
 
+use std::cell::RefCell;
+
 use crate::bindings::plugin::sluice::plugin::{bundles, types};
-use crate::bundle::Backing;
+use crate::bundle::{BATCH, Backing};
 use crate::file::Contents;
+use crate::packed::{self, KeyValues};
 use crate::{Failure, FileInfo, Finding, JobKind, KeyValue, Location, Placement, Severity, TransactionField};
 
-impl Backing for bundles::Bundle {
+/// The bundle that the gate lends for a call.
+pub(crate) struct Lent<'a> {
+    bundle: &'a bundles::Bundle,
+    /// The rows of the files that were asked for last, with those around them: mostly they are asked for next.
+    key_values: RefCell<Option<KeyValues>>,
+}
+
+impl<'a> Lent<'a> {
+    pub(crate) fn new(bundle: &'a bundles::Bundle) -> Self {
+        Self { bundle, key_values: RefCell::new(None) }
+    }
+}
+
+impl Backing for Lent<'_> {
     fn job_id(&self) -> u64 {
-        self.job_id()
+        self.bundle.job_id()
     }
 
     fn kind(&self) -> JobKind {
-        match self.kind() {
+        match self.bundle.kind() {
             bundles::JobKind::Upload => JobKind::Upload,
             bundles::JobKind::Move => JobKind::Move,
             bundles::JobKind::Other(name) => JobKind::Other(name),
@@ -19,59 +35,49 @@ impl Backing for bundles::Bundle {
     }
 
     fn user(&self) -> String {
-        self.user()
+        self.bundle.user()
     }
 
     fn received(&self) -> u64 {
-        self.received()
+        self.bundle.received()
     }
 
     fn transaction(&self, field: TransactionField) -> Option<String> {
         match field {
-            TransactionField::Submitter => self.submitter(),
-            TransactionField::Project => self.project(),
-            TransactionField::Instrument => self.instrument(),
+            TransactionField::Submitter => self.bundle.submitter(),
+            TransactionField::Project => self.bundle.project(),
+            TransactionField::Instrument => self.bundle.instrument(),
         }
     }
 
     fn key_values(&self) -> Vec<KeyValue> {
-        key_values(self.key_values())
+        key_values(self.bundle.key_values())
     }
 
     fn file_count(&self) -> u32 {
-        self.file_count()
+        self.bundle.file_count()
     }
 
     fn files(&self, start: u32, count: u32) -> Vec<FileInfo> {
-        self.files(start, count)
-            .into_iter()
-            .zip(start..)
-            .map(|(file, index)| FileInfo {
-                index,
-                id: file.id,
-                row: file.row,
-                path: file.path,
-                size: file.size,
-                mimetype: file.mimetype,
-                hash_type: file.hash_type,
-                hash_sum: file.hash_sum,
-                ctime: file.ctime,
-                mtime: file.mtime,
-                source: file.source,
-            })
-            .collect()
+        packed::files(&self.bundle.packed_files(start, count), start)
     }
 
     fn file_key_values(&self, index: u32) -> Vec<KeyValue> {
-        key_values(self.file_key_values(index))
+        let mut kept = self.key_values.borrow_mut();
+        if let Some(rows) = kept.as_ref().and_then(|kept| kept.of(index)) {
+            return rows;
+        }
+        let start = index - index % BATCH;
+        let fetched = KeyValues::new(start, self.bundle.packed_file_key_values(start, BATCH));
+        kept.insert(fetched).of(index).unwrap_or_default()
     }
 
     fn open(&self, path: &str) -> Option<Box<dyn Contents>> {
-        self.open(path).map(|file| Box::new(file) as Box<dyn Contents>)
+        self.bundle.open(path).map(|file| Box::new(file) as Box<dyn Contents>)
     }
 
     fn metadata_json(&self) -> String {
-        self.metadata_json()
+        self.bundle.metadata_json()
     }
 }
 

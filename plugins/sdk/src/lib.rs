@@ -32,6 +32,13 @@ pub mod bindings;
 pub mod component;
 #[cfg(target_family = "wasm")]
 mod gate;
+#[cfg(target_family = "wasm")]
+mod packed;
+
+/// What the gate hands over is allocated string by string, and the usual allocator of Rust's is slow at that.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 pub mod log;
 pub mod lookup;

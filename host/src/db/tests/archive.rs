@@ -1,6 +1,6 @@
 use super::*;
-use crate::db::{Reservation, ReserveError, TakenLocation};
-use crate::model::{Digest, FileId, HashKind};
+use crate::db::{DbError, Finish, JobFacts, Reservation, ReserveError, TakenLocation};
+use crate::model::{Digest, FileId, HashKind, State};
 
 fn reservation(file: i64, location: &str) -> Reservation {
     Reservation {
@@ -25,7 +25,7 @@ on_both! {
         let second = db.reserve(job, &wanted).await.unwrap();
         assert_eq!(second.iter().map(|file| file.archived_at).collect::<Vec<_>>(), [None, Some(at(5)), None]);
         assert_eq!(second, db.archived(job).await.unwrap());
-        db.mark_job_archived(job, at(7)).await.unwrap();
+        db.mark_archived(&[FileId::new(10), FileId::new(11), FileId::new(12)], at(7)).await.unwrap();
         let third = db.reserve(job, &wanted).await.unwrap();
         assert_eq!(third.iter().map(|file| file.archived_at).collect::<Vec<_>>(), [Some(at(7)), Some(at(5)), Some(at(7))]);
         assert_eq!(db.archived_file(FileId::new(11)).await.unwrap().unwrap(), third[1]);
@@ -107,11 +107,42 @@ on_both! {
         let ids: Vec<_> = (1..=2_499).map(FileId::new).collect();
         db.mark_archived(&ids, at(1)).await.unwrap();
         db.reserve(JobId::new(2), &[reservation(3_000, "q")]).await.unwrap();
-        db.mark_job_archived(JobId::new(2), at(2)).await.unwrap();
+        db.mark_archived(&[FileId::new(3_000)], at(2)).await.unwrap();
         let page = db.archived_after(FileId::new(2_497), 10).await.unwrap();
         assert_eq!(page.iter().map(|file| file.file_id.get()).collect::<Vec<_>>(), [2_498, 2_499, 3_000]);
         assert_eq!(db.archived_after(FileId::new(0), 2).await.unwrap().len(), 2);
         let again = db.reserve(JobId::new(1), &wanted).await.unwrap();
         assert_eq!(again.iter().filter(|file| file.archived_at.is_none()).count(), 1);
+    }
+
+    /// The end of a job says both that it is over and that its files are where they belong, or neither.
+    async fn the_end_of_a_job_marks_its_files_and_describes_it(place) {
+        let db = place.db().await;
+        let (job, claim) = running(&db, 1).await;
+        db.reserve(job, &[reservation(1, "x"), reservation(2, "y")]).await.unwrap();
+        let end = |state, archived, facts| Finish {
+            state,
+            task: Task::IngestMetadata,
+            percent: 100.0,
+            exception: "",
+            steps: &[],
+            revision: None,
+            facts,
+            archived,
+        };
+        let late = db.finish(job, claim.epoch + 1, at(5), end(State::Ok, true, None)).await;
+        assert!(matches!(late, Err(DbError::LeaseLost(_))));
+        assert!(db.archived(job).await.unwrap().iter().all(|file| file.archived_at.is_none()));
+        let facts = JobFacts { submitter: Some("10"), project: None, instrument: Some("54"), files: 2, bytes: 10 };
+        db.finish(job, claim.epoch, at(6), end(State::Ok, true, Some(facts))).await.unwrap();
+        assert!(db.archived(job).await.unwrap().iter().all(|file| file.archived_at == Some(at(6))));
+        let ended = db.get_job(job).await.unwrap().unwrap();
+        assert_eq!((ended.submitter.as_deref(), ended.instrument.as_deref(), ended.files), (Some("10"), Some("54"), 2));
+
+        let (failed, claim) = running(&db, 2).await;
+        db.reserve(failed, &[reservation(3, "z")]).await.unwrap();
+        db.finish(failed, claim.epoch, at(7), end(State::Failed, false, None)).await.unwrap();
+        assert_eq!(db.archived(failed).await.unwrap()[0].archived_at, None);
+        assert_eq!(db.failed_with_places(at(8)).await.unwrap(), [failed]);
     }
 }

@@ -17,6 +17,8 @@ async fn failed(db: &Db, id: i64) -> JobId {
         exception: "no such project",
         steps: &steps,
         revision: Some(crate::model::Revision::new(1)),
+        facts: None,
+        archived: false,
     };
     db.finish(id, claim.epoch, at(4), end).await.unwrap();
     id
@@ -217,6 +219,8 @@ on_both! {
             exception,
             steps: &[],
             revision: None,
+            facts: None,
+            archived: false,
         };
         db.finish(id, claim.epoch, at(3), end).await.unwrap();
         let ended = job(&db, id).await;

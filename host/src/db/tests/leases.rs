@@ -10,6 +10,8 @@ fn well(steps: &[StepRecord]) -> Finish<'_> {
         exception: "",
         steps,
         revision: Some(Revision::new(3)),
+        facts: None,
+        archived: false,
     }
 }
 

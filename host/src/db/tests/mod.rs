@@ -1,6 +1,7 @@
 //! Every test runs on SQLite and on PostgreSQL, on an empty database of its own.
 
 mod archive;
+mod batch;
 mod changes;
 mod ids;
 mod jobs;

@@ -1,12 +1,11 @@
-//! `ingest metadata`: the transaction is recorded, which ends the job.
+//! `ingest metadata`: the transaction is recorded, the last thing that a job has to do.
 
 use super::{Run, StepError, blocking};
 use crate::failpoint::{self, Point};
-use crate::model::Timestamp;
 use crate::seams::metadata::Transaction;
 
 impl Run<'_> {
-    /// Records the metadata, and that the files are in the archive for good.
+    /// Records the metadata.
     pub(in crate::ingest) async fn ingest_metadata(&mut self) -> Result<(), StepError> {
         let loaded = self.loaded()?.clone();
         let job = &self.claim.job;
@@ -21,8 +20,6 @@ impl Run<'_> {
         self.pipeline.metadata.put(&transaction).await?;
         failpoint::pass(Point::MetadataRecorded);
         self.remove_originals().await;
-        self.pipeline.db.mark_job_archived(self.id(), Timestamp::now()).await?;
-        failpoint::pass(Point::JobArchived);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pipeline;
-use crate::db::{Advance, Claim, DbError, JobFacts};
+use crate::db::{Advance, Claim, Db, DbError, JobFacts};
 use crate::model::{Document, FileId, JobId, JobKind, Revision, StepRecord, Task, Timestamp, TransactionField};
 use crate::plugin::Placement;
 use crate::seams::SeamError;
@@ -93,6 +93,26 @@ impl Loaded {
             files: document.files().len() as u64,
             bytes: sizes.fold(0, u64::saturating_add),
         }
+    }
+}
+
+/// That a task has begun.
+pub(super) struct Begun {
+    id: JobId,
+    epoch: i64,
+    now: Timestamp,
+    task: Task,
+    steps: Vec<StepRecord>,
+    revision: Option<Revision>,
+    /// What lists show of it, once there is something.
+    loaded: Option<Loaded>,
+}
+
+impl Begun {
+    pub(super) async fn note(self, db: &Db) -> Result<(), StepError> {
+        let Self { id, epoch, now, task, steps, revision, loaded } = self;
+        let facts = loaded.as_ref().map(Loaded::facts);
+        Ok(db.advance(id, epoch, now, Advance { task, steps: &steps, revision, facts }).await?)
     }
 }
 
@@ -188,11 +208,11 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Notes that a task begins. The tasks that a run before this one has left behind are done again in silence: they
-    /// only read, and clients must not see a job go back.
-    pub(super) async fn begin(&mut self, task: Task) -> Result<(), StepError> {
+    /// Goes on to a task; what is to be noted of that. The tasks that a run before this one has left behind are done again in
+    /// silence: they only read, and clients must not see a job go back.
+    pub(super) fn begin(&mut self, task: Task) -> Option<Begun> {
         if !self.kind().may_go(self.task(), task) {
-            return Ok(());
+            return None;
         }
         if task != self.task() {
             // What kept an earlier task from getting on is over.
@@ -204,14 +224,34 @@ impl<'a> Run<'a> {
         self.steps.push(StepRecord { task, started: now, ended: None });
         self.claim.job.task = task;
         self.span = tracing::info_span!("step", otel.name = %task, %task);
-        // To open the tar takes less than to note it. Where that keeps failing, it is noted from the second time on.
-        if task == Task::OpenTar && self.is_first() {
-            return Ok(());
+        Some(self.begun(now))
+    }
+
+    /// That the job has come to its present task.
+    pub(super) fn begun(&self, now: Timestamp) -> Begun {
+        Begun {
+            id: self.id(),
+            epoch: self.epoch(),
+            now,
+            task: self.task(),
+            steps: self.steps.clone(),
+            revision: self.revision,
+            loaded: self.loaded.clone(),
         }
-        let facts = self.loaded.as_ref().filter(|_| task == Task::PolicyValidation).map(Loaded::facts);
-        let to = Advance { task, steps: &self.steps, revision: self.revision, facts };
-        self.pipeline.db.advance(self.id(), self.epoch(), now, to).await?;
-        Ok(())
+    }
+
+    /// Whether it must be on record that a task has begun before it does. A run after one that was cut off in it has to
+    /// know: where the metadata may have been put already, or the originals of a move may be others by then. Nobody has to of
+    /// a job that is worked on for the first time, as far as its files come from the spool and its metadata go into the
+    /// gate's own tables.
+    pub(super) fn is_noted_first(&self, task: Task) -> bool {
+        let elsewhere = self.kind() == JobKind::Move || self.pipeline.metadata.is_told_of_repeats();
+        !self.is_first() || (task == Task::IngestMetadata && elsewhere)
+    }
+
+    /// What lists of jobs show of the metadata, once they are loaded.
+    pub(super) fn facts(&self) -> Option<JobFacts<'_>> {
+        self.loaded.as_ref().map(Loaded::facts)
     }
 
     /// Notes when the present task ended.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use wasmtime::component::Resource;
 
-use super::super::bindings::bundles::{Host, HostBundle, HostFile, ReadError};
+use super::super::bindings::bundles::{Host, HostBundle, HostFile, Packed, ReadError};
 use super::super::bindings::types::{self, FileInfo, JobKind as WireKind, KeyValue as WireKeyValue};
 use super::super::bundle::Bundle;
 use super::super::limits::{Breach, OPEN_FILES, READ_AT_LEAST, READ_AT_ONCE};
 use super::super::store::CallState;
+use super::packed::Packer;
 use crate::model::{FailureKind, JobKind, KeyValue, TransactionField};
 
 /// The bundle behind a guest's handle.
@@ -42,6 +43,12 @@ impl CallState {
 
 fn wire(key_values: &[KeyValue]) -> Vec<WireKeyValue> {
     key_values.iter().map(|pair| WireKeyValue { key: pair.key.clone(), value: pair.value.clone() }).collect()
+}
+
+/// So many from an index on, as far as there are any.
+fn window<T>(rows: &[T], start: u32, count: u32) -> &[T] {
+    let start = (start as usize).min(rows.len());
+    &rows[start..start.saturating_add(count as usize).min(rows.len())]
 }
 
 impl HostBundle for CallState {
@@ -85,10 +92,25 @@ impl HostBundle for CallState {
     }
 
     fn files(&mut self, bundle: Resource<LentBundle>, start: u32, count: u32) -> wasmtime::Result<Vec<FileInfo>> {
-        let infos = self.lent(&bundle)?.infos();
-        let start = (start as usize).min(infos.len());
-        let end = start.saturating_add(count as usize).min(infos.len());
-        Ok(infos[start..end].to_vec())
+        Ok(window(self.lent(&bundle)?.infos(), start, count).to_vec())
+    }
+
+    fn packed_files(&mut self, bundle: Resource<LentBundle>, start: u32, count: u32) -> wasmtime::Result<Packed> {
+        let mut packer = Packer::new();
+        window(self.lent(&bundle)?.infos(), start, count).iter().for_each(|info| packer.file(info));
+        Ok(packer.done())
+    }
+
+    fn packed_file_key_values(
+        &mut self,
+        bundle: Resource<LentBundle>,
+        start: u32,
+        count: u32,
+    ) -> wasmtime::Result<Packed> {
+        let mut packer = Packer::new();
+        let files = window(self.lent(&bundle)?.document.files(), start, count);
+        files.iter().for_each(|file| packer.key_values(&file.key_values));
+        Ok(packer.done())
     }
 
     fn file_key_values(&mut self, bundle: Resource<LentBundle>, index: u32) -> wasmtime::Result<Vec<WireKeyValue>> {

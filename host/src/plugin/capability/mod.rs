@@ -3,4 +3,5 @@
 pub(super) mod bundles;
 mod host;
 mod lookup;
+mod packed;
 mod tables;

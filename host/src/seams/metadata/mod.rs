@@ -35,6 +35,11 @@ pub struct Transaction {
 pub trait MetadataStore: Send + Sync {
     /// Records a transaction. One that is recorded already, just so, is no error.
     async fn put(&self, transaction: &Transaction) -> Result<(), SeamError>;
+
+    /// Whether it has to be told that it may have a transaction already ([`Transaction::again`]).
+    fn is_told_of_repeats(&self) -> bool {
+        true
+    }
 }
 
 /// The gate's own tables, with the rules that Pacifica's metadata service has.
@@ -56,5 +61,10 @@ impl MetadataStore for TableMetadata {
             PutTransactionError::Db(error) => error.into(),
             error => SeamError::Refused(error.to_string()),
         })
+    }
+
+    /// It compares what it has with what comes.
+    fn is_told_of_repeats(&self) -> bool {
+        false
     }
 }

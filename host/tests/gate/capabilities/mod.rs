@@ -1,5 +1,6 @@
 //! What rules are granted beyond the bundle: nothing that the policy does not name.
 
+mod files;
 mod lookup;
 mod server;
 mod tables;

@@ -1,0 +1,161 @@
+//! Statements that make one transaction, and are known before the first of them is said.
+//!
+//! SQLite's connection lives on a thread of its own, and each statement is a way there and back: two wake-ups, which cost
+//! more than most statements. A batch goes there once.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use futures::TryStreamExt as _;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::Sqlite;
+use sqlx::{Either, Executor as _};
+
+use super::arg::Arg;
+use super::error::Result;
+use super::session::{Row, Statement, bind};
+use super::{Db, Durability, Pools};
+use crate::failpoint::{self, Point};
+
+/// Statements, in order, each with values of its own.
+pub(super) struct Batch<'a> {
+    parts: Vec<(Cow<'static, str>, Vec<Arg<'a>>)>,
+    /// Whether the same statements are likely to come again.
+    remembered: bool,
+}
+
+/// What the database answered to a statement.
+#[derive(Default)]
+pub(super) struct Answer {
+    /// The number of rows that it touched.
+    pub(super) touched: u64,
+    /// Its rows.
+    pub(super) rows: Vec<Row>,
+}
+
+impl<'a> Batch<'a> {
+    /// One whose statements are worth remembering, or not.
+    pub(super) fn new(remembered: bool) -> Self {
+        Self { parts: Vec::new(), remembered }
+    }
+
+    /// Adds a statement, whose placeholders are numbered from 1.
+    pub(super) fn add(&mut self, statement: impl Into<Cow<'static, str>>, args: impl Into<Vec<Arg<'a>>>) {
+        self.parts.push((statement.into(), args.into()));
+    }
+
+    /// One text for all, and their values.
+    fn whole(self) -> (String, Vec<Arg<'a>>) {
+        let (mut text, mut values) = ("BEGIN IMMEDIATE;\n".to_owned(), Vec::new());
+        for (statement, args) in self.parts {
+            renumber(&statement, values.len(), &mut text);
+            text.push_str(";\n");
+            values.extend(args);
+        }
+        text.push_str("COMMIT");
+        (text, values)
+    }
+}
+
+/// Writes a statement whose placeholders count on from others.
+fn renumber(statement: &str, by: usize, into: &mut String) {
+    let mut pieces = statement.split('$');
+    into.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let end = piece.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(piece.len());
+        let (number, rest) = piece.split_at(end);
+        let number: usize = number.parse().expect("a placeholder has a number");
+        let _ = write!(into, "${}{rest}", number + by);
+    }
+}
+
+impl Db {
+    /// Carries out all statements of a batch, or none. The answers come in their order.
+    pub(super) async fn carry_out(&self, durability: Durability, batch: Batch<'_>) -> Result<Vec<Answer>> {
+        match &self.pools {
+            Pools::Sqlite { writer, flush, .. } => {
+                let connection = Unfinished(Some(writer.acquire().await?));
+                // A commit that fails leaves nothing behind: so it has to fail here.
+                failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
+                let _told = self.told_at_end();
+                let answers = at_once(connection, batch).await?;
+                failpoint::pass(Point::DbCommitted);
+                if durability == Durability::Durable {
+                    flush.flush().await?;
+                }
+                Ok(answers)
+            }
+            Pools::Postgres(_) => {
+                let mut session = self.begin(durability).await?;
+                let mut answers = Vec::with_capacity(batch.parts.len());
+                for (statement, args) in batch.parts {
+                    answers.push(session.answer(Statement::from(statement), &args).await?);
+                }
+                session.commit().await?;
+                Ok(answers)
+            }
+        }
+    }
+}
+
+/// A connection that may be in the middle of a transaction of which the library knows nothing. When nobody waits for its end
+/// any more, the connection goes: SQLite rolls back what is not committed.
+struct Unfinished(Option<PoolConnection<Sqlite>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+async fn at_once(mut unfinished: Unfinished, batch: Batch<'_>) -> Result<Vec<Answer>> {
+    let remembered = batch.remembered;
+    let (text, values) = batch.whole();
+    let Some(connection) = &mut unfinished.0 else { return Ok(Vec::new()) };
+    let query = bind(sqlx::query(Statement::built(text, remembered).text), &values).persistent(remembered);
+    let mut answers = vec![Answer::default()];
+    let said = async {
+        let mut answer = connection.fetch_many(query);
+        while let Some(next) = answer.try_next().await? {
+            let last = answers.len() - 1;
+            match next {
+                Either::Right(row) => answers[last].rows.push(Row::Sqlite(row)),
+                Either::Left(done) => {
+                    answers[last].touched = done.rows_affected();
+                    answers.push(Answer::default());
+                }
+            }
+        }
+        Ok::<_, sqlx::Error>(())
+    };
+    if let Err(error) = said.await {
+        // After some faults SQLite has rolled back by itself. Whichever way, a connection that does not say so is let go.
+        if connection.execute("ROLLBACK").await.is_ok() {
+            unfinished.0 = None;
+        }
+        return Err(error.into());
+    }
+    unfinished.0 = None;
+    // Begin and commit have answered as well, and after the last answer there was none.
+    answers.truncate(answers.len() - 2);
+    answers.remove(0);
+    Ok(answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arg::args;
+    use super::*;
+
+    #[test]
+    fn placeholders_count_on_from_one_statement_to_the_next() {
+        let mut batch = Batch::new(true);
+        batch.add("UPDATE a SET x = $2 WHERE y = $1", args![1_i64, 2_i64]);
+        batch.add("INSERT INTO b VALUES ($1, $12)", args![3_i64]);
+        let (text, values) = batch.whole();
+        let wanted = "BEGIN IMMEDIATE;\nUPDATE a SET x = $2 WHERE y = $1;\nINSERT INTO b VALUES ($3, $14);\nCOMMIT";
+        assert_eq!((text.as_str(), values.len()), (wanted, 3));
+    }
+}
