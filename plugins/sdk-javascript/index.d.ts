@@ -48,7 +48,7 @@ export interface KeyValue {
 export interface FileInfo {
   /** The position among the files of the bundle. */
   index: number;
-  /** The id that the gate has given the file; 0 in a dry run. */
+  /** The id that the gate has given the file; counted from 1 in a dry run. */
   id: number;
   /** The position of the row in metadata.txt: `/{row}` is its JSON pointer. */
   row: number;

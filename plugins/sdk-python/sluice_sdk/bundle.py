@@ -29,7 +29,7 @@ class FileInfo:
     index: int
     """The position among the files of the bundle."""
     id: int
-    """The id that the gate has given the file; 0 in a dry run."""
+    """The id that the gate has given the file; counted from 1 in a dry run."""
     row: int
     """The position of the row in metadata.txt: `/{row}` is its JSON pointer."""
     path: str

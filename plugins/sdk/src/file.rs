@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 pub struct FileInfo {
     /// The position among the files of the bundle.
     pub index: u32,
-    /// The id that the gate has given the file; 0 in a dry run.
+    /// The id that the gate has given the file; counted from 1 in a dry run.
     pub id: u64,
     /// The position of the row in metadata.txt: `/{row}` is its JSON pointer.
     pub row: u32,

@@ -62,7 +62,7 @@ async fn a_rule_gets_all_files_and_all_of_their_keys() {
     };
     let file = |number: usize| {
         json!({
-            "index": number, "id": 0, "row": number + 3, "path": format!("a/b/{number}-日本語.dat"), "size": number,
+            "index": number, "id": number + 1, "row": number + 3, "path": format!("a/b/{number}-日本語.dat"), "size": number,
             "mimetype": "text/plain", "hash_type": "sha256", "hash_sum": format!("{number:064x}"),
             "ctime": row(number).get("ctime"), "mtime": format!("mtime {number}"), "source": null,
         })
