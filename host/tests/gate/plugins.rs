@@ -228,9 +228,11 @@ fn without_nulls(json: Value) -> Value {
 }
 
 fn hostile(act: &str, mode: &str, on_failure: &str) -> Value {
+    // A read counts as 4 KiB at least: a flood of them is to meet its own limit on the slowest machine.
+    let limits = json!({"time_ms": 1000, "memory_mib": 64, "read_mib": 64});
     json!({
         "name": "hostile", "plugin": "hostile", "mode": mode, "on_failure": on_failure,
-        "when": {"users": [MALLORY]}, "config": {"do": act, "amount": 5000}, "limits": {"time_ms": 1000, "memory_mib": 64},
+        "when": {"users": [MALLORY]}, "config": {"do": act, "amount": 5000}, "limits": limits,
     })
 }
 
