@@ -24,15 +24,6 @@ pub(super) struct Batch<'a> {
     remembered: bool,
 }
 
-/// What the database answered to a statement.
-#[derive(Default)]
-pub(super) struct Answer {
-    /// The number of rows that it touched.
-    pub(super) touched: u64,
-    /// Its rows.
-    pub(super) rows: Vec<Row>,
-}
-
 impl<'a> Batch<'a> {
     /// One whose statements are worth remembering, or not.
     pub(super) fn new(remembered: bool) -> Self {
@@ -70,15 +61,15 @@ fn renumber(statement: &str, by: usize, into: &mut String) {
 }
 
 impl Db {
-    /// Carries out all statements of a batch, or none. The answers come in their order.
-    pub(super) async fn carry_out(&self, durability: Durability, batch: Batch<'_>) -> Result<Vec<Answer>> {
+    /// Carries out all statements of a batch, or none. The rows that each of them answers come in their order.
+    pub(super) async fn carry_out(&self, durability: Durability, batch: Batch<'_>) -> Result<Vec<Vec<Row>>> {
         match &self.pools {
             Pools::Sqlite { writer, flush, .. } => {
-                let connection = Unfinished(Some(writer.acquire().await?));
+                let connection = writer.acquire().await?;
                 // A commit that fails leaves nothing behind: so it has to fail here.
                 failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
                 let _told = self.told_at_end();
-                let answers = at_once(connection, batch).await?;
+                let answers = at_once(Unfinished(Some(connection)), batch).await?;
                 failpoint::pass(Point::DbCommitted);
                 if durability == Durability::Durable {
                     flush.flush().await?;
@@ -89,7 +80,7 @@ impl Db {
                 let mut session = self.begin(durability).await?;
                 let mut answers = Vec::with_capacity(batch.parts.len());
                 for (statement, args) in batch.parts {
-                    answers.push(session.answer(Statement::from(statement), &args).await?);
+                    answers.push(session.rows(statement, &args).await?);
                 }
                 session.commit().await?;
                 Ok(answers)
@@ -110,22 +101,19 @@ impl Drop for Unfinished {
     }
 }
 
-async fn at_once(mut unfinished: Unfinished, batch: Batch<'_>) -> Result<Vec<Answer>> {
+async fn at_once(mut unfinished: Unfinished, batch: Batch<'_>) -> Result<Vec<Vec<Row>>> {
     let remembered = batch.remembered;
     let (text, values) = batch.whole();
     let Some(connection) = &mut unfinished.0 else { return Ok(Vec::new()) };
     let query = bind(sqlx::query(Statement::built(text, remembered).text), &values).persistent(remembered);
-    let mut answers = vec![Answer::default()];
+    let (mut answers, mut rows) = (Vec::new(), Vec::new());
     let said = async {
         let mut answer = connection.fetch_many(query);
         while let Some(next) = answer.try_next().await? {
-            let last = answers.len() - 1;
             match next {
-                Either::Right(row) => answers[last].rows.push(Row::Sqlite(row)),
-                Either::Left(done) => {
-                    answers[last].touched = done.rows_affected();
-                    answers.push(Answer::default());
-                }
+                Either::Right(row) => rows.push(Row::Sqlite(row)),
+                // A statement is over.
+                Either::Left(_) => answers.push(std::mem::take(&mut rows)),
             }
         }
         Ok::<_, sqlx::Error>(())
@@ -138,8 +126,8 @@ async fn at_once(mut unfinished: Unfinished, batch: Batch<'_>) -> Result<Vec<Ans
         return Err(error.into());
     }
     unfinished.0 = None;
-    // Begin and commit have answered as well, and after the last answer there was none.
-    answers.truncate(answers.len() - 2);
+    // Begin and commit have answered as well.
+    answers.pop();
     answers.remove(0);
     Ok(answers)
 }

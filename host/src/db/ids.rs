@@ -87,7 +87,7 @@ impl Db {
             args![job, count, IdMode::File.name()],
         );
         let answers = self.carry_out(self.of_ids(), batch).await?;
-        read_ids(answers.last().and_then(|answer| answer.rows.first()))
+        read_ids(answers.last().and_then(|rows| rows.first()))
     }
 
     /// Records ids that were taken for the files of a job, here or elsewhere. The job's ids are what this returns: where

@@ -115,8 +115,6 @@ pub struct Finish<'a> {
     pub revision: Option<Revision>,
     /// What the metadata says, for lists, when that has been read.
     pub facts: Option<JobFacts<'a>>,
-    /// Whether all of its files are in their places for good.
-    pub archived: bool,
 }
 
 /// A process that receives or works off jobs.
@@ -270,19 +268,19 @@ impl Db {
         session.commit().await
     }
 
-    /// Ends a job. Durable. The same end may be recorded again by the same claim.
+    /// Ends a job; where it ends well, its files are in their places for good. Durable. The same end may be recorded again by the same claim.
     pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<()> {
         let steps = steps_text(end.steps);
         let args = end.args(id, epoch, now, &steps);
         if !self.tells() {
             let mut batch = Batch::new(true);
             batch.add(FINISH, args);
-            if end.archived {
+            if end.state == State::Ok {
                 batch.add(ARCHIVED, args![id, now, epoch]);
             }
             let answers = self.carry_out(Durability::Durable, batch).await?;
             return match answers.first() {
-                Some(answer) if !answer.rows.is_empty() => Ok(()),
+                Some(rows) if !rows.is_empty() => Ok(()),
                 _ => ended(&mut self.read().await?, id, epoch, end.state).await,
             };
         }
@@ -290,7 +288,7 @@ impl Db {
         let Some(row) = session.row(FINISH, &args).await? else {
             return ended(&mut session, id, epoch, end.state).await;
         };
-        if end.archived {
+        if end.state == State::Ok {
             session.execute(ARCHIVED, args![id, now, epoch]).await?;
         }
         let told = self.tell(&mut session, &read_job(&row)?, None).await?;

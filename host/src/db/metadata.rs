@@ -2,7 +2,7 @@
 
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::batch::Batch;
-use super::session::{Row, Session};
+use super::session::{Row, Session, insert_text};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Document, FileId, JobId, KeyValue, Timestamp, TransactionField};
 
@@ -306,8 +306,8 @@ impl<'a> Rows<'a> {
             (FILE_KEY_VALUES, PAIR, &self.file_key_values),
         ];
         for (head, width, values) in parts.into_iter().filter(|(_, _, values)| !values.is_empty()) {
-            let tuples = (0..values.len() / width).map(|row| format!("({})", numbers(row * width + 1, width)));
-            batch.add(format!("{head} VALUES {}", tuples.collect::<Vec<_>>().join(", ")), values.clone());
+            let row = |row| numbers(row * width + 1, width);
+            batch.add(insert_text(head, values.len() / width, row, ""), values.clone());
         }
         batch
     }

@@ -7,16 +7,14 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Decode, Either, Encode, Executor as _, Row as _, SqlSafeStr, SqlStr, Transaction, Type};
+use sqlx::{AssertSqlSafe, Decode, Encode, Row as _, SqlSafeStr, SqlStr, Transaction, Type};
 use tokio::sync::Notify;
 
 use super::arg::{Arg, numbers};
-use super::batch::Answer;
 use super::error::{DbError, Result};
 use super::flush::Flush;
 use crate::failpoint::{self, Point};
@@ -160,29 +158,6 @@ impl Session {
         Ok(self.rows(statement, args).await?.pop())
     }
 
-    /// All of a statement's answer.
-    pub(super) async fn answer(&mut self, statement: impl Into<Statement>, args: &[Arg<'_>]) -> Result<Answer> {
-        let Statement { text, remembered } = statement.into();
-        let mut answer = Answer::default();
-        macro_rules! take {
-            ($connection:expr, $row:path) => {{
-                let query = bind(sqlx::query(text), args).persistent(remembered);
-                let mut stream = $connection.fetch_many(query);
-                while let Some(next) = stream.try_next().await? {
-                    match next {
-                        Either::Left(done) => answer.touched += done.rows_affected(),
-                        Either::Right(row) => answer.rows.push($row(row)),
-                    }
-                }
-            }};
-        }
-        match self.wire() {
-            Wire::Sqlite(connection) => take!(connection, Row::Sqlite),
-            Wire::Postgres(connection) => take!(connection, Row::Postgres),
-        }
-        Ok(answer)
-    }
-
     /// Several statements in one text, without values.
     pub(super) async fn script(&mut self, text: &'static str) -> Result<()> {
         match self.wire() {
@@ -205,12 +180,10 @@ impl Session {
         let mut touched = 0;
         for chunk in values.chunks(at_once * width) {
             let rows = chunk.len() / width;
-            let tuple = |row| match sqlite {
-                true => format!("({})", vec!["?"; width].join(", ")),
-                false => format!("({})", numbers(row * width + 1, width)),
+            let text = match sqlite {
+                true => insert_text(head, rows, |_| vec!["?"; width].join(", "), tail),
+                false => insert_text(head, rows, |row| numbers(row * width + 1, width), tail),
             };
-            let tuples: Vec<_> = (0..rows).map(tuple).collect();
-            let text = format!("{head} VALUES {} {tail}", tuples.join(", "));
             let remembered = rows <= REMEMBERED_ROWS || rows == at_once;
             touched += self.execute(Statement::built(text, remembered), chunk).await?;
         }
@@ -239,6 +212,12 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// `head VALUES (…), (…), … tail`, for so many rows; what is in the brackets of a row is asked for.
+pub(super) fn insert_text(head: &str, rows: usize, row: impl Fn(usize) -> String, tail: &str) -> String {
+    let tuples: Vec<_> = (0..rows).map(|index| format!("({})", row(index))).collect();
+    format!("{head} VALUES {} {tail}", tuples.join(", "))
 }
 
 /// Rows of so many values that one statement takes.

@@ -228,7 +228,7 @@ impl Run<'_> {
                 }
                 Some(begun) => {
                     let db = self.pipeline.db.clone();
-                    noted_if_long(self.carry_out(*task), || begun.note(&db)).await?;
+                    noted_if_long(self.carry_out(*task), begun.note(&db)).await?;
                 }
             }
         }
@@ -255,8 +255,7 @@ impl Run<'_> {
         self.end_step(now);
         let percent = if state == State::Ok { 100.0 } else { 0.0 };
         let (task, steps, revision, facts) = (self.task(), self.steps(), self.revision(), self.facts());
-        let archived = state == State::Ok;
-        let end = Finish { state, task, percent, exception, steps, revision, facts, archived };
+        let end = Finish { state, task, percent, exception, steps, revision, facts };
         self.pipeline.db.finish(self.id(), self.epoch(), now, end).await?;
         measures::ended(self.kind(), state, task);
         for step in self.steps() {
@@ -267,18 +266,15 @@ impl Run<'_> {
 }
 
 /// Runs a step, and notes that it has begun where it is not over in a moment.
-async fn noted_if_long<F>(
+async fn noted_if_long(
     step: impl Future<Output = Result<(), StepError>>,
-    note: impl FnOnce() -> F,
-) -> Result<(), StepError>
-where
-    F: Future<Output = Result<(), StepError>>,
-{
+    note: impl Future<Output = Result<(), StepError>>,
+) -> Result<(), StepError> {
     let mut step = std::pin::pin!(step);
     if let Ok(done) = tokio::time::timeout(MOMENT, &mut step).await {
         return done;
     }
-    let mut note = std::pin::pin!(note());
+    let mut note = std::pin::pin!(note);
     tokio::select! {
         biased;
         done = &mut step => done.and(note.await),

@@ -120,7 +120,7 @@ on_both! {
         let db = place.db().await;
         let (job, claim) = running(&db, 1).await;
         db.reserve(job, &[reservation(1, "x"), reservation(2, "y")]).await.unwrap();
-        let end = |state, archived, facts| Finish {
+        let end = |state, facts| Finish {
             state,
             task: Task::IngestMetadata,
             percent: 100.0,
@@ -128,20 +128,19 @@ on_both! {
             steps: &[],
             revision: None,
             facts,
-            archived,
         };
-        let late = db.finish(job, claim.epoch + 1, at(5), end(State::Ok, true, None)).await;
+        let late = db.finish(job, claim.epoch + 1, at(5), end(State::Ok, None)).await;
         assert!(matches!(late, Err(DbError::LeaseLost(_))));
         assert!(db.archived(job).await.unwrap().iter().all(|file| file.archived_at.is_none()));
         let facts = JobFacts { submitter: Some("10"), project: None, instrument: Some("54"), files: 2, bytes: 10 };
-        db.finish(job, claim.epoch, at(6), end(State::Ok, true, Some(facts))).await.unwrap();
+        db.finish(job, claim.epoch, at(6), end(State::Ok, Some(facts))).await.unwrap();
         assert!(db.archived(job).await.unwrap().iter().all(|file| file.archived_at == Some(at(6))));
         let ended = db.get_job(job).await.unwrap().unwrap();
         assert_eq!((ended.submitter.as_deref(), ended.instrument.as_deref(), ended.files), (Some("10"), Some("54"), 2));
 
         let (failed, claim) = running(&db, 2).await;
         db.reserve(failed, &[reservation(3, "z")]).await.unwrap();
-        db.finish(failed, claim.epoch, at(7), end(State::Failed, false, None)).await.unwrap();
+        db.finish(failed, claim.epoch, at(7), end(State::Failed, None)).await.unwrap();
         assert_eq!(db.archived(failed).await.unwrap()[0].archived_at, None);
         assert_eq!(db.failed_with_places(at(8)).await.unwrap(), [failed]);
     }

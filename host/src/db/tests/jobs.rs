@@ -18,7 +18,6 @@ async fn failed(db: &Db, id: i64) -> JobId {
         steps: &steps,
         revision: Some(crate::model::Revision::new(1)),
         facts: None,
-        archived: false,
     };
     db.finish(id, claim.epoch, at(4), end).await.unwrap();
     id
@@ -220,7 +219,6 @@ on_both! {
             steps: &[],
             revision: None,
             facts: None,
-            archived: false,
         };
         db.finish(id, claim.epoch, at(3), end).await.unwrap();
         let ended = job(&db, id).await;

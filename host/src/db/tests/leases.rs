@@ -11,7 +11,6 @@ fn well(steps: &[StepRecord]) -> Finish<'_> {
         steps,
         revision: Some(Revision::new(3)),
         facts: None,
-        archived: false,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::model::{Ending, Report, Revision, State, Task};
 async fn end(db: &Db, id: JobId, epoch: i64, second: i64, state: State) {
     let task = if state == State::Ok { Task::IngestMetadata } else { Task::PolicyValidation };
     let revision = Some(Revision::new(1));
-    let end = Finish { state, task, percent: 100.0, exception: "", steps: &[], revision, facts: None, archived: false };
+    let end = Finish { state, task, percent: 100.0, exception: "", steps: &[], revision, facts: None };
     db.finish(id, epoch, at(second), end).await.unwrap();
 }
 
@@ -62,7 +62,7 @@ on_both! {
         db.cancel_job(id, at(5), "x").await.unwrap();
         let late = Finish {
             state: State::Ok, task: Task::IngestMetadata, percent: 100.0, exception: "", steps: &[], revision: None,
-            facts: None, archived: false,
+            facts: None,
         };
         assert!(db.finish(id, claim.epoch, at(6), late).await.is_err());
         assert_eq!(told(&db).await, []);

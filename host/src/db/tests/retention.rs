@@ -8,7 +8,7 @@ async fn ended(db: &Db, id: i64, second: i64) -> JobId {
     let report = Report { job_id: id, revision: Revision::new(1), accepted: true, rules: Vec::new() };
     db.put_report(&report, claim.epoch, at(second - 1)).await.unwrap();
     let (state, task, revision) = (State::Ok, Task::IngestMetadata, Some(Revision::new(1)));
-    let end = Finish { state, task, percent: 100.0, exception: "", steps: &[], revision, facts: None, archived: false };
+    let end = Finish { state, task, percent: 100.0, exception: "", steps: &[], revision, facts: None };
     db.finish(id, claim.epoch, at(second), end).await.unwrap();
     id
 }

@@ -81,18 +81,15 @@ struct Loaded {
     file_ids: Vec<FileId>,
 }
 
-impl Loaded {
-    /// What lists of jobs show.
-    fn facts(&self) -> JobFacts<'_> {
-        let document = &self.document;
-        let sizes = document.files().iter().filter_map(|file| file.size);
-        JobFacts {
-            submitter: document.value(TransactionField::Submitter),
-            project: document.value(TransactionField::Project),
-            instrument: document.value(TransactionField::Instrument),
-            files: document.files().len() as u64,
-            bytes: sizes.fold(0, u64::saturating_add),
-        }
+/// What lists of jobs show of a document.
+fn facts(document: &Document) -> JobFacts<'_> {
+    let sizes = document.files().iter().filter_map(|file| file.size);
+    JobFacts {
+        submitter: document.value(TransactionField::Submitter),
+        project: document.value(TransactionField::Project),
+        instrument: document.value(TransactionField::Instrument),
+        files: document.files().len() as u64,
+        bytes: sizes.fold(0, u64::saturating_add),
     }
 }
 
@@ -104,14 +101,14 @@ pub(super) struct Begun {
     task: Task,
     steps: Vec<StepRecord>,
     revision: Option<Revision>,
-    /// What lists show of it, once there is something.
-    loaded: Option<Loaded>,
+    /// Once it is loaded.
+    document: Option<Arc<Document>>,
 }
 
 impl Begun {
     pub(super) async fn note(self, db: &Db) -> Result<(), StepError> {
-        let Self { id, epoch, now, task, steps, revision, loaded } = self;
-        let facts = loaded.as_ref().map(Loaded::facts);
+        let Self { id, epoch, now, task, steps, revision, document } = self;
+        let facts = document.as_deref().map(facts);
         Ok(db.advance(id, epoch, now, Advance { task, steps: &steps, revision, facts }).await?)
     }
 }
@@ -236,7 +233,7 @@ impl<'a> Run<'a> {
             task: self.task(),
             steps: self.steps.clone(),
             revision: self.revision,
-            loaded: self.loaded.clone(),
+            document: self.loaded.as_ref().map(|loaded| loaded.document.clone()),
         }
     }
 
@@ -251,7 +248,7 @@ impl<'a> Run<'a> {
 
     /// What lists of jobs show of the metadata, once they are loaded.
     pub(super) fn facts(&self) -> Option<JobFacts<'_>> {
-        self.loaded.as_ref().map(Loaded::facts)
+        self.loaded.as_ref().map(|loaded| facts(&loaded.document))
     }
 
     /// Notes when the present task ended.
