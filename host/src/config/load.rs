@@ -325,7 +325,7 @@ fn worker_settings(sources: &mut Sources) -> WorkerSettings {
     let (lease, sweep) = (span(&keys::LEASE, 10), span(&keys::SWEEP, 2));
     let (patience, stop_timeout) = (span(&keys::PATIENCE, 8), span(&keys::STOP_TIMEOUT, 20));
     WorkerSettings {
-        concurrency: sources.one(&keys::CONCURRENCY, count).unwrap_or(4),
+        concurrency: sources.one(&keys::CONCURRENCY, count).unwrap_or(8),
         lease,
         sweep,
         patience,

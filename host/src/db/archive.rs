@@ -3,9 +3,16 @@
 use std::collections::HashMap;
 
 use super::arg::{Arg, args, numbers, whole};
+use super::batch::Batch;
+use super::reports::{report_args, report_text};
 use super::session::{Row, Session, Statement, rows_at_once};
 use super::{Db, DbError, Durability, Result};
-use crate::model::{Digest, FileId, JobId, Timestamp};
+use crate::model::{Digest, FileId, JobId, Report, Timestamp};
+
+const RESERVE: &str = "INSERT INTO archive_files (file_id, job_id, row_index, location, size, hash_type, hash_sum)";
+
+/// Up to so many places are reserved with a report.
+const FEW: usize = 16;
 
 /// The longest location, in bytes. Not all databases and stores can look up longer names.
 const LONGEST_LOCATION: usize = 2000;
@@ -106,9 +113,7 @@ impl Db {
         if let Some(long) = reservations.iter().find(|wanted| wanted.location.len() > LONGEST_LOCATION) {
             return Err(ReserveError::TooLong(long.location.clone()));
         }
-        // In one order, so that two jobs which want the same places do not wait for each other.
-        let mut ordered: Vec<_> = reservations.iter().collect();
-        ordered.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        let ordered = in_order(reservations);
         let values: Vec<_> = ordered.iter().flat_map(|wanted| values(job, wanted)).collect();
         for _ in 0..RESERVE_ATTEMPTS {
             let mut session = if reservations.len() <= rows_at_once(WIDTH) {
@@ -116,8 +121,7 @@ impl Db {
             } else {
                 self.begin(Durability::Durable).await?
             };
-            let head = "INSERT INTO archive_files (file_id, job_id, row_index, location, size, hash_type, hash_sum)";
-            match session.insert(head, WIDTH, &values, "").await {
+            match session.insert(RESERVE, WIDTH, &values, "").await {
                 Ok(_) => {
                     session.commit().await?;
                     return Ok(reservations.iter().map(|wanted| placed(job, wanted)).collect());
@@ -132,6 +136,37 @@ impl Db {
         }
         let what = "places in the archive are reserved and released too quickly".to_owned();
         Err(DbError::Unavailable(sqlx::Error::Protocol(what)).into())
+    }
+
+    /// The same for a job that is worked on for the first time, and records its report with it.
+    pub async fn reserve_reported(
+        &self,
+        reservations: &[Reservation],
+        report: &Report,
+        epoch: i64,
+        now: Timestamp,
+    ) -> Result<Vec<ArchivedFile>, ReserveError> {
+        let job = report.job_id;
+        let fits = reservations.iter().all(|wanted| wanted.location.len() <= LONGEST_LOCATION);
+        if fits && (1..=FEW).contains(&reservations.len()) {
+            let document = report_text(report);
+            let mut batch = Batch::new(true);
+            batch.add(self.report_statement(), report_args(report, epoch, now, &document));
+            let mut args = args![job, epoch].to_vec();
+            args.extend(in_order(reservations).into_iter().flat_map(|wanted| values(job, wanted)));
+            batch.add(reserve_held(reservations.len()), args);
+            match self.carry_out(Durability::Durable, batch).await {
+                Ok(answers) if answers.last().is_some_and(|rows| rows.len() == reservations.len()) => {
+                    return Ok(reservations.iter().map(|wanted| placed(job, wanted)).collect());
+                }
+                Ok(_) => return Err(DbError::LeaseLost(job).into()),
+                // The longer way tells what.
+                Err(error) if error.is_taken() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.put_report(report, epoch, now).await?;
+        self.reserve(job, reservations).await
     }
 
     /// Finds what kept files, ordered by location, from being reserved; their rows where they had been reserved before,
@@ -232,8 +267,25 @@ impl Db {
     }
 }
 
+/// In one order, so that two jobs which want the same places do not wait for each other.
+fn in_order(reservations: &[Reservation]) -> Vec<&Reservation> {
+    let mut ordered: Vec<_> = reservations.iter().collect();
+    ordered.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+    ordered
+}
+
 /// Values of a row.
 const WIDTH: usize = 7;
+
+/// Reserves so many places, if the job is held under this epoch.
+fn reserve_held(files: usize) -> String {
+    let rows: Vec<_> = (0..files).map(|row| format!("({})", numbers(row * WIDTH + 3, WIDTH))).collect();
+    format!(
+        "{RESERVE} SELECT * FROM (VALUES {}) AS wanted
+         WHERE EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'running') RETURNING file_id",
+        rows.join(", ")
+    )
+}
 
 fn values(job: JobId, wanted: &Reservation) -> [Arg<'_>; WIDTH] {
     [

@@ -13,6 +13,7 @@ use sqlx::{Either, Executor as _};
 
 use super::arg::Arg;
 use super::error::Result;
+use super::flush::Unflushed;
 use super::session::{Row, Statement, bind};
 use super::{Db, Durability, Pools};
 use crate::failpoint::{self, Point};
@@ -63,6 +64,17 @@ fn renumber(statement: &str, by: usize, into: &mut String) {
 impl Db {
     /// Carries out all statements of a batch, or none. The rows that each of them answers come in their order.
     pub(super) async fn carry_out(&self, durability: Durability, batch: Batch<'_>) -> Result<Vec<Vec<Row>>> {
+        let (answers, unflushed) = self.commit(durability, batch).await?;
+        unflushed.flush().await?;
+        Ok(answers)
+    }
+
+    /// The same, but that a durable one is on the disk when what comes with the answers has been flushed.
+    pub(super) async fn commit(
+        &self,
+        durability: Durability,
+        batch: Batch<'_>,
+    ) -> Result<(Vec<Vec<Row>>, Unflushed)> {
         match &self.pools {
             Pools::Sqlite { writer, flush, .. } => {
                 let connection = writer.acquire().await?;
@@ -71,10 +83,8 @@ impl Db {
                 let _told = self.told_at_end();
                 let answers = at_once(Unfinished(Some(connection)), batch).await?;
                 failpoint::pass(Point::DbCommitted);
-                if durability == Durability::Durable {
-                    flush.flush().await?;
-                }
-                Ok(answers)
+                let durable = durability == Durability::Durable;
+                Ok((answers, if durable { Unflushed::by(flush.clone()) } else { Unflushed::default() }))
             }
             Pools::Postgres(_) => {
                 let mut session = self.begin(durability).await?;
@@ -83,7 +93,7 @@ impl Db {
                     answers.push(session.rows(statement, &args).await?);
                 }
                 session.commit().await?;
-                Ok(answers)
+                Ok((answers, Unflushed::default()))
             }
         }
     }

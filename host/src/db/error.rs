@@ -37,8 +37,13 @@ impl DbError {
     }
 
     /// Whether what was to be written is there already, or another row is in its place.
-    pub(super) fn is_taken(&self) -> bool {
+    pub fn is_taken(&self) -> bool {
         matches!(self, Self::Other(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    /// Whether a value was missing that has to be there.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Other(sqlx::Error::Database(error)) if error.kind() == sqlx::error::ErrorKind::NotNullViolation)
     }
 
     /// A value in a row that this program does not understand.

@@ -24,6 +24,25 @@ use crate::failpoint::{self, Point};
 #[derive(Clone)]
 pub(super) struct Flush(Arc<Shared>);
 
+/// A commit that is maybe not on the disk yet. Others may see it, and build on it: what they make durable comes after it.
+#[must_use = "it is durable only when it has been flushed"]
+#[derive(Default)]
+pub struct Unflushed(Option<Flush>);
+
+impl Unflushed {
+    pub(super) fn by(flush: Flush) -> Self {
+        Self(Some(flush))
+    }
+
+    /// Returns when it is on the disk.
+    pub async fn flush(self) -> Result<()> {
+        match self.0 {
+            Some(flush) => flush.flush().await,
+            None => Ok(()),
+        }
+    }
+}
+
 struct Shared {
     log: PathBuf,
     /// One flush at a time; who waits for it mostly finds his commit flushed.

@@ -35,7 +35,7 @@ pub enum IdMode {
 
 impl IdMode {
     /// The name in the database.
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Job => "job",
             Self::File => "file",
@@ -59,7 +59,7 @@ impl Db {
 
     /// A PostgreSQL that crashes may lose its last relaxed commits while this process lives on with the ids, and would give
     /// them out again. What takes SQLite down takes us down as well.
-    fn of_ids(&self) -> Durability {
+    pub(super) fn of_ids(&self) -> Durability {
         if matches!(self.pools, Pools::Postgres(_)) { Durability::Durable } else { Durability::Relaxed }
     }
 
@@ -80,12 +80,7 @@ impl Db {
             return Ok(known);
         }
         let mut batch = Batch::new(true);
-        let count = whole(count);
-        batch.add("UPDATE ids SET next = next + $2 WHERE mode = $1", args![IdMode::File.name(), count]);
-        batch.add(
-            keep_ids!("SELECT $1, next - $2, $2 FROM ids WHERE mode = $3"),
-            args![job, count, IdMode::File.name()],
-        );
+        add_file_ids(&mut batch, job, count);
         let answers = self.carry_out(self.of_ids(), batch).await?;
         read_ids(answers.last().and_then(|rows| rows.first()))
     }
@@ -109,11 +104,18 @@ impl Db {
     }
 }
 
+/// Gives the files of a job ids, which the last statement answers.
+pub(super) fn add_file_ids(batch: &mut Batch<'_>, job: JobId, count: u64) {
+    let count = whole(count);
+    batch.add("UPDATE ids SET next = next + $2 WHERE mode = $1", args![IdMode::File.name(), count]);
+    batch.add(keep_ids!("SELECT $1, next - $2, $2 FROM ids WHERE mode = $3"), args![job, count, IdMode::File.name()]);
+}
+
 fn read_ids(row: Option<&Row>) -> Result<Vec<FileId>> {
     let row = row.ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
     Ok(listed(row.get("first_id")?, row.get("count")?))
 }
 
-fn listed(first: i64, count: i64) -> Vec<FileId> {
+pub(super) fn listed(first: i64, count: i64) -> Vec<FileId> {
     (first..first + count).map(FileId::new).collect()
 }

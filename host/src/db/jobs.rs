@@ -1,9 +1,12 @@
 //! The records of jobs: made, looked at, and changed by hand.
 
 use super::arg::{Arg, args, indexed, numbers, whole};
+use super::batch::Batch;
+use super::flush::Unflushed;
+use super::ids::{IdMode, add_file_ids};
 use super::session::{Row, Session, Statement};
 use super::{Db, DbError, Durability, Result};
-use crate::model::{Ending, Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
+use crate::model::{Ending, Job, JobId, JobKind, JobStatus, Revision, Stage, State, StepRecord, Task, Timestamp};
 
 /// The columns that [`read_job`] reads.
 macro_rules! job_columns {
@@ -50,10 +53,8 @@ pub(super) const COUNT_UNFINISHED: &str =
     "SELECT stage, COUNT(*) AS jobs FROM jobs WHERE stage <> 'done' GROUP BY stage ORDER BY stage";
 
 /// A job whose bytes are awaited.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct NewJob<'a> {
-    /// Its id, taken before.
-    pub id: JobId,
     /// Upload or move.
     pub kind: JobKind,
     /// Who sends it.
@@ -144,13 +145,27 @@ pub enum Cancelled {
 }
 
 impl Db {
-    /// Makes the record of a job: stage receiving, task `UPLOADING`.
-    pub async fn create_job(&self, new: NewJob<'_>) -> Result<()> {
-        insert_job(&mut self.write().await?, &new).await
+    /// Makes the record of a job under an id that was taken before: stage receiving, task `UPLOADING`.
+    pub async fn create_job(&self, id: JobId, new: NewJob<'_>) -> Result<()> {
+        insert_job(&mut self.write().await?, id, new).await
+    }
+
+    /// The same under the next id that is counted here.
+    pub async fn create_counted_job(&self, new: NewJob<'_>) -> Result<JobId> {
+        let mut batch = Batch::new(true);
+        let mode = IdMode::Job.name();
+        batch.add("UPDATE ids SET next = next + 1 WHERE mode = $1", args![mode]);
+        let insert = "INSERT INTO jobs (id, kind, user_name, stage, state, task, created, updated, due, lease_owner, lease_until)
+             SELECT next - 1, $2, $3, 'receiving', 'OK', $4, $5, $5, $5, $6, $7 FROM ids WHERE mode = $1 RETURNING id";
+        let (kind, user, task) = (new.kind.name(), indexed(new.user), Task::Uploading.name());
+        batch.add(insert, args![mode, kind, user, task, new.now, new.owner, new.lease_until]);
+        let answers = self.carry_out(self.of_ids(), batch).await?;
+        let row = answers.last().and_then(|rows| rows.first()).ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
+        Ok(JobId::new(row.get("id")?))
     }
 
     /// Takes a failed job back to its beginning, to be received anew under its id. Whether it had failed.
-    pub async fn readmit_job(&self, new: &NewJob<'_>) -> Result<bool> {
+    pub async fn readmit_job(&self, id: JobId, new: NewJob<'_>) -> Result<bool> {
         let touched = self
             .write()
             .await?
@@ -160,7 +175,7 @@ impl Db {
                      updated = $5, due = $5, lease_owner = $6, lease_until = $7
                  WHERE id = $1 AND stage = 'done' AND state = 'FAILED'",
                 args![
-                    new.id,
+                    id,
                     new.kind.name(),
                     indexed(new.user),
                     Task::Uploading.name(),
@@ -173,26 +188,38 @@ impl Db {
         Ok(touched > 0)
     }
 
-    /// Records that a job's bytes are on disk: from here on it waits for a worker. Durable. The job as it is then.
+    /// Records that a job's bytes are on disk: from here on it waits for a worker. The job as it is then, which is durable
+    /// when it has been flushed. With `ids`, as many files get ids that are counted here, of which [`Claim`](super::Claim) tells.
     ///
     /// Lost is the lease of a job that was given up or cancelled while it was received.
-    pub async fn job_received(&self, id: JobId, owner: &str, now: Timestamp, bytes: u64, files: u64) -> Result<Job> {
-        let mut session = self.begin_one(Durability::Durable).await?;
+    pub async fn job_received(
+        &self,
+        id: JobId,
+        owner: &str,
+        now: Timestamp,
+        bytes: u64,
+        files: u64,
+        ids: bool,
+    ) -> Result<(Job, Unflushed)> {
         let received = concat!(
             "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3,
                  bytes = $4, files = $5, lease_owner = NULL, lease_until = NULL
              WHERE id = $1 AND lease_owner = $2 AND stage = 'receiving' RETURNING ",
             job_columns!()
         );
-        let mut row = session.row(received, args![id, owner, now, whole(bytes), whole(files)]).await?;
-        if row.is_none() {
-            // Said before, by a caller who never heard the answer.
-            let said = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1 AND received IS NOT NULL");
-            row = session.row(said, args![id]).await?;
+        let mut batch = Batch::new(true);
+        batch.add(received, args![id, owner, now, whole(bytes), whole(files)]);
+        if ids && files > 0 {
+            add_file_ids(&mut batch, id, files);
         }
-        let job = read_job(&row.ok_or(DbError::LeaseLost(id))?)?;
-        session.commit().await?;
-        Ok(job)
+        let (answers, unflushed) = self.commit(Durability::Durable, batch).await?;
+        if let Some(row) = answers.first().and_then(|rows| rows.first()) {
+            return Ok((read_job(row)?, unflushed));
+        }
+        // Said before, by a caller who never heard the answer.
+        let said = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1 AND received IS NOT NULL");
+        let row = self.read().await?.row(said, args![id]).await?;
+        Ok((read_job(&row.ok_or(DbError::LeaseLost(id))?)?, unflushed))
     }
 
     /// Ends a job whose bytes will not come any more. Whether it was still being received.
@@ -215,6 +242,25 @@ impl Db {
     pub async fn get_job(&self, id: JobId) -> Result<Option<Job>> {
         let sql = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1");
         self.read().await?.row(sql, args![id]).await?.as_ref().map(read_job).transpose()
+    }
+
+    /// What clients ask for again and again of a job, which is less than all of it.
+    pub async fn job_status(&self, id: JobId) -> Result<Option<JobStatus>> {
+        let sql = "SELECT stage, state, task, percent, exception, created, updated FROM jobs WHERE id = $1";
+        let read = |row: Row| {
+            let moment = |column| row.get(column).map(Timestamp::from_micros);
+            Ok(JobStatus {
+                id,
+                state: row.parse("state")?,
+                task: row.parse("task")?,
+                percent: row.get("percent")?,
+                exception: row.get("exception")?,
+                created: moment("created")?,
+                updated: moment("updated")?,
+                complete: row.parse::<Stage>("stage")? == Stage::Done,
+            })
+        };
+        self.read().await?.row(sql, args![id]).await?.map(read).transpose()
     }
 
     /// Jobs, newest first.
@@ -353,13 +399,13 @@ impl Db {
 }
 
 /// The statement of [`Db::create_job`], in whatever transaction it belongs to.
-pub(super) async fn insert_job(session: &mut Session, new: &NewJob<'_>) -> Result<()> {
+pub(super) async fn insert_job(session: &mut Session, id: JobId, new: NewJob<'_>) -> Result<()> {
     session
         .execute(
             "INSERT INTO jobs (id, kind, user_name, stage, state, task, created, updated, due, lease_owner, lease_until)
              VALUES ($1, $2, $3, 'receiving', 'OK', $4, $5, $5, $5, $6, $7)",
             args![
-                new.id,
+                id,
                 new.kind.name(),
                 indexed(new.user),
                 Task::Uploading.name(),

@@ -5,10 +5,11 @@
 
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::batch::Batch;
+use super::ids::listed;
 use super::jobs::{job_columns, read_job, steps_text};
 use super::session::{Row, Session, Statement};
 use super::{Db, DbError, Durability, Result};
-use crate::model::{Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
+use crate::model::{FileId, Job, JobId, JobKind, Revision, Stage, State, StepRecord, Task, Timestamp};
 
 pub(super) const HOLDERS: &str = "SELECT lease_owner, stage, COUNT(*) AS jobs, MIN(lease_until) AS until FROM jobs
      WHERE lease_until IS NOT NULL AND stage IN ('receiving', 'running')
@@ -61,6 +62,8 @@ pub struct Claim {
     pub received: Timestamp,
     /// Since when temporary faults have kept it from getting on; none while there are none.
     pub fault_since: Option<Timestamp>,
+    /// The ids that its files have been given; none where they have not.
+    pub file_ids: Option<Vec<FileId>>,
 }
 
 impl Claim {
@@ -156,7 +159,9 @@ impl Db {
                          lease_epoch = lease_epoch + 1, attempts = attempts + 1, updated = $3
                      WHERE id = $1
                        AND ((stage = 'waiting' AND due <= $3) OR (stage = 'running' AND lease_until < $3))
-                     RETURNING lease_epoch, received, fault_since, ",
+                     RETURNING lease_epoch, received, fault_since,
+                         (SELECT first_id FROM job_file_ids WHERE job_id = jobs.id) AS first_file,
+                         (SELECT count FROM job_file_ids WHERE job_id = jobs.id) AS file_count, ",
                     job_columns!()
                 ),
                 args![id, owner, now, lease_until],
@@ -164,11 +169,13 @@ impl Db {
             .await?;
         row.map(|row| {
             let job = read_job(&row)?;
+            let file_ids = row.get::<Option<i64>>("first_file")?.zip(row.get::<Option<i64>>("file_count")?);
             let received = row.get::<Option<i64>>("received")?.map_or(job.created, Timestamp::from_micros);
             Ok(Claim {
                 epoch: row.get("lease_epoch")?,
                 received,
                 fault_since: row.get::<Option<i64>>("fault_since")?.map(Timestamp::from_micros),
+                file_ids: file_ids.map(|(first, count)| listed(first, count)),
                 job,
             })
         })
@@ -271,13 +278,9 @@ impl Db {
     /// Ends a job; where it ends well, its files are in their places for good. Durable. The same end may be recorded again by the same claim.
     pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<()> {
         let steps = steps_text(end.steps);
-        let args = end.args(id, epoch, now, &steps);
         if !self.tells() {
             let mut batch = Batch::new(true);
-            batch.add(FINISH, args);
-            if end.state == State::Ok {
-                batch.add(ARCHIVED, args![id, now, epoch]);
-            }
+            end.add_to(&mut batch, id, epoch, now, &steps);
             let answers = self.carry_out(Durability::Durable, batch).await?;
             return match answers.first() {
                 Some(rows) if !rows.is_empty() => Ok(()),
@@ -285,7 +288,7 @@ impl Db {
             };
         }
         let mut session = self.begin(Durability::Durable).await?;
-        let Some(row) = session.row(FINISH, &args).await? else {
+        let Some(row) = session.row(FINISH, &end.args(id, epoch, now, &steps)).await? else {
             return ended(&mut session, id, epoch, end.state).await;
         };
         if end.state == State::Ok {
@@ -311,6 +314,13 @@ impl Db {
 }
 
 impl<'a> Finish<'a> {
+    pub(super) fn add_to(&'a self, batch: &mut Batch<'a>, id: JobId, epoch: i64, now: Timestamp, steps: &'a str) {
+        batch.add(FINISH, self.args(id, epoch, now, steps));
+        if self.state == State::Ok {
+            batch.add(ARCHIVED, args![id, now, epoch]);
+        }
+    }
+
     fn args(&'a self, id: JobId, epoch: i64, now: Timestamp, steps: &'a str) -> Vec<Arg<'a>> {
         let facts = self.facts.as_ref();
         let text = |value: fn(&JobFacts<'a>) -> Option<&'a str>| Arg::from(facts.and_then(value).map(indexed));
@@ -334,7 +344,7 @@ impl<'a> Finish<'a> {
 }
 
 /// Fails unless the job was ended so before, by a caller who never heard the answer.
-async fn ended(session: &mut Session, id: JobId, epoch: i64, state: State) -> Result<()> {
+pub(super) async fn ended(session: &mut Session, id: JobId, epoch: i64, state: State) -> Result<()> {
     let said = "SELECT 1 AS one FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'done' AND state = $3";
     session.row(said, args![id, epoch, state.name()]).await?.ok_or(DbError::LeaseLost(id)).map(drop)
 }

@@ -2,6 +2,8 @@
 
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::batch::Batch;
+use super::jobs::steps_text;
+use super::leases::{Finish, ended};
 use super::session::{Row, Session, insert_text};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Document, FileId, JobId, KeyValue, Timestamp, TransactionField};
@@ -21,11 +23,21 @@ const FEW: usize = 16;
 const REMEMBERED: usize = 8;
 
 macro_rules! put_transaction {
-    () => {
-        "INSERT INTO transactions (job_id, submitter, project, instrument, user_name, received, document)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)"
+    ($user:literal) => {
+        concat!(
+            "INSERT INTO transactions (job_id, submitter, project, instrument, user_name, received, document)
+             VALUES ($1, $2, $3, $4, ",
+            $user,
+            ", $6, $7)"
+        )
     };
 }
+
+/// Every transaction has a user. One of a job that has not just ended well, under this epoch, has none, and so the whole batch is
+/// refused.
+const PUT_WITH_END: &str = put_transaction!(
+    "CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND lease_epoch = $8 AND stage = 'done' AND state = 'OK') THEN $5 END"
+);
 
 /// A transaction to record.
 #[derive(Clone, Debug)]
@@ -141,13 +153,12 @@ impl Db {
     /// Records a transaction with all that belongs to it, or nothing. One that is recorded already with the same
     /// document is left as it is.
     pub async fn put_transaction(&self, new: &NewTransaction<'_>) -> Result<(), PutTransactionError> {
-        let (files, ids) = (new.document.files().len(), new.file_ids.len());
-        if files != ids {
-            return Err(PutTransactionError::FileIds { files, ids });
-        }
-        let rows = Rows::of(new);
+        let rows = Rows::of(new)?;
         if rows.are_few() {
-            match self.carry_out(Durability::Relaxed, rows.batch(new)).await {
+            let mut batch = Batch::new(rows.are_usual());
+            batch.add(put_transaction!("$5"), transaction(new));
+            rows.add_to(&mut batch);
+            match self.carry_out(Durability::Relaxed, batch).await {
                 Ok(_) => return Ok(()),
                 // Some of it is there already: what, the longer way tells.
                 Err(error) if error.is_taken() => {}
@@ -156,7 +167,7 @@ impl Db {
         }
         let mut session = self.begin(Durability::Relaxed).await?;
         let made =
-            session.execute(concat!(put_transaction!(), " ON CONFLICT (job_id) DO NOTHING"), &transaction(new)).await?;
+            session.execute(concat!(put_transaction!("$5"), " ON CONFLICT (job_id) DO NOTHING"), &transaction(new)).await?;
         if made == 0 {
             // All of a transaction is written at once, so where its row is, the rest is.
             let same = "SELECT 1 AS one FROM transactions WHERE job_id = $1 AND document = $2";
@@ -166,12 +177,44 @@ impl Db {
                 None => Err(PutTransactionError::TransactionExists(new.job)),
             };
         }
-        if session.insert(FILES, FILE, &rows.files, "ON CONFLICT DO NOTHING").await? < files as u64 {
+        if session.insert(FILES, FILE, &rows.files, "ON CONFLICT DO NOTHING").await? < new.file_ids.len() as u64 {
             return Err(PutTransactionError::FileExists(new.job));
         }
         session.insert(KEY_VALUES, PAIR, &rows.key_values, "").await?;
         session.insert(FILE_KEY_VALUES, PAIR, &rows.file_key_values, "").await?;
         Ok(session.commit().await?)
+    }
+
+    /// [Ends](Self::finish) a job well and records its transaction, both or none; done again, it says so. Durable.
+    pub async fn finish_with(
+        &self,
+        id: JobId,
+        epoch: i64,
+        now: Timestamp,
+        end: Finish<'_>,
+        new: &NewTransaction<'_>,
+    ) -> Result<(), PutTransactionError> {
+        let rows = Rows::of(new)?;
+        if rows.are_few() && !self.tells() {
+            let steps = steps_text(end.steps);
+            let mut batch = Batch::new(rows.are_usual());
+            end.add_to(&mut batch, id, epoch, now, &steps);
+            let mut values = transaction(new);
+            values.push(Arg::from(epoch));
+            batch.add(PUT_WITH_END, values);
+            rows.add_to(&mut batch);
+            match self.carry_out(Durability::Durable, batch).await {
+                Ok(_) => return Ok(()),
+                // The longer way tells what is there already.
+                Err(error) if error.is_taken() => {}
+                Err(error) if error.is_missing() => {
+                    return Ok(ended(&mut self.read().await?, id, epoch, end.state).await?);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.put_transaction(new).await?;
+        Ok(self.finish(id, epoch, now, end).await?)
     }
 
     /// What a transaction says of itself.
@@ -264,7 +307,11 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn of(new: &'a NewTransaction<'_>) -> Self {
+    fn of(new: &'a NewTransaction<'_>) -> Result<Self, PutTransactionError> {
+        let (files, ids) = (new.document.files().len(), new.file_ids.len());
+        if files != ids {
+            return Err(PutTransactionError::FileIds { files, ids });
+        }
         let (mut files, mut file_key_values) = (Vec::with_capacity(FILE * new.file_ids.len()), Vec::new());
         for (index, (file, id)) in new.document.files().iter().zip(new.file_ids).enumerate() {
             files.extend([
@@ -288,7 +335,7 @@ impl<'a> Rows<'a> {
         }
         let pairs = new.document.key_values().iter().enumerate();
         let key_values = pairs.flat_map(|(position, pair)| key_value(Arg::from(new.job), position, pair)).collect();
-        Self { files, key_values, file_key_values }
+        Ok(Self { files, key_values, file_key_values })
     }
 
     /// Whether they can be written in one go. A placeholder is looked for among all the others.
@@ -296,10 +343,12 @@ impl<'a> Rows<'a> {
         self.files.len() + self.key_values.len() + self.file_key_values.len() <= FEW * FILE
     }
 
-    fn batch(&self, new: &'a NewTransaction<'_>) -> Batch<'a> {
-        let count = self.files.len() / FILE + (self.key_values.len() + self.file_key_values.len()) / PAIR;
-        let mut batch = Batch::new(count <= REMEMBERED);
-        batch.add(put_transaction!(), transaction(new));
+    /// Whether as many are likely to come again.
+    fn are_usual(&self) -> bool {
+        self.files.len() / FILE + (self.key_values.len() + self.file_key_values.len()) / PAIR <= REMEMBERED
+    }
+
+    fn add_to(&self, batch: &mut Batch<'a>) {
         let parts = [
             (FILES, FILE, &self.files),
             (KEY_VALUES, PAIR, &self.key_values),
@@ -309,7 +358,6 @@ impl<'a> Rows<'a> {
             let row = |row| numbers(row * width + 1, width);
             batch.add(insert_text(head, values.len() / width, row, ""), values.clone());
         }
-        batch
     }
 }
 

@@ -11,7 +11,7 @@
 //! - Policy revisions, plugins and versions of lookup tables are added, never changed.
 //!
 //! Every write is atomic. Those that somebody is told of, or that promise something about the world outside
-//! ([`job_received`](Db::job_received), [`reserve`](Db::reserve), [`finish`](Db::finish),
+//! ([`job_received`](Db::job_received) when it is [flushed](Unflushed), [`reserve`](Db::reserve), [`finish`](Db::finish),
 //! [`put_plugin`](Db::put_plugin), [`put_table`](Db::put_table), [`put_revision`](Db::put_revision)), are on the disk when they return, and with them
 //! every write before. The rest survives the process, but the last moments of it may be lost when the power fails; the
 //! job then goes on from where its record stands.
@@ -57,6 +57,7 @@ use tokio::sync::Notify;
 
 pub use archive::{ArchivedFile, Reservation, ReserveError, TakenLocation};
 pub use error::{DbError, Result};
+pub use flush::Unflushed;
 pub use ids::IdMode;
 pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
 pub use leases::{Advance, Claim, Finish, Holder, JobFacts};

@@ -1,6 +1,6 @@
 //! What the rules said of each job.
 
-use super::arg::args;
+use super::arg::{Arg, args};
 use super::{Db, DbError, Pools, Result};
 use crate::model::{JobId, Report, Timestamp};
 
@@ -18,18 +18,21 @@ macro_rules! put_sql {
 }
 
 impl Db {
-    /// Records a job's report in the place of any earlier one. Only for who holds the job's lease.
-    pub async fn put_report(&self, report: &Report, epoch: i64, now: Timestamp) -> Result<()> {
-        let document = serde_json::to_string(report).expect("a report is always JSON");
-        let sql = match self.pools {
+    /// The statement that records a report, for its values. It touches no row where the job is held under another epoch.
+    pub(super) fn report_statement(&self) -> &'static str {
+        match self.pools {
             Pools::Sqlite { .. } => put_sql!(""),
             // The job's row is held, so that nobody takes the job up before the report is written.
             Pools::Postgres(_) => put_sql!("FOR UPDATE"),
-        };
-        let (job, accepted) = (report.job_id, i64::from(report.accepted));
-        let touched =
-            self.write().await?.execute(sql, args![job, epoch, report.revision, accepted, now, &document]).await?;
-        if touched == 0 { Err(DbError::LeaseLost(job)) } else { Ok(()) }
+        }
+    }
+
+    /// Records a job's report in the place of any earlier one. Only for who holds the job's lease.
+    pub async fn put_report(&self, report: &Report, epoch: i64, now: Timestamp) -> Result<()> {
+        let document = report_text(report);
+        let args = report_args(report, epoch, now, &document);
+        let touched = self.write().await?.execute(self.report_statement(), &args).await?;
+        if touched == 0 { Err(DbError::LeaseLost(report.job_id)) } else { Ok(()) }
     }
 
     /// The newest reports, by the ids of their jobs, as JSON.
@@ -44,4 +47,13 @@ impl Db {
         let row = self.read().await?.row("SELECT document FROM reports WHERE job_id = $1", args![job]).await?;
         row.map(|row| row.get("document")).transpose()
     }
+}
+
+/// A report as its column holds it.
+pub(super) fn report_text(report: &Report) -> String {
+    serde_json::to_string(report).expect("a report is always JSON")
+}
+
+pub(super) fn report_args<'a>(report: &Report, epoch: i64, now: Timestamp, document: &'a str) -> Vec<Arg<'a>> {
+    args![report.job_id, epoch, report.revision, i64::from(report.accepted), now, document].to_vec()
 }

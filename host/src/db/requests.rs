@@ -30,7 +30,7 @@ impl Db {
 
     /// Makes the record of a job under a key, unless the key stands for one already. Of two requests that come at the
     /// same time, one makes it.
-    pub async fn create_job_once(&self, new: NewJob<'_>, key: &str) -> Result<Created> {
+    pub async fn create_job_once(&self, id: JobId, new: NewJob<'_>, key: &str) -> Result<Created> {
         let (user, key) = (indexed(new.user), indexed(key));
         let mut session = self.begin(Durability::Relaxed).await?;
         session
@@ -44,7 +44,7 @@ impl Db {
             .execute(
                 "INSERT INTO idempotency_keys (user_name, key, job_id, created) VALUES ($1, $2, $3, $4)
                  ON CONFLICT (user_name, key) DO NOTHING",
-                args![user, key, new.id, new.now],
+                args![user, key, id, new.now],
             )
             .await?;
         if made == 0 {
@@ -52,7 +52,7 @@ impl Db {
             let row = session.row(sql, args![user, key]).await?.ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
             return Ok(Created::Before(JobId::new(row.get("job_id")?)));
         }
-        insert_job(&mut session, &new).await?;
+        insert_job(&mut session, id, new).await?;
         session.commit().await?;
         Ok(Created::Now)
     }

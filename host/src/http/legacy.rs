@@ -17,7 +17,7 @@ use super::caller::Caller;
 use super::legacy_error::LegacyError;
 use super::openapi::{Binary, NotTaken};
 use crate::ingest::{Sender, Taken};
-use crate::model::{Job, JobId, Stage, State, Task};
+use crate::model::{Job, JobId, JobStatus, Stage, State, Task};
 
 /// A key is a name, not a document.
 const LONGEST_KEY: usize = 255;
@@ -52,14 +52,14 @@ struct Message {
     message: String,
 }
 
-impl From<Job> for JobState {
-    fn from(job: Job) -> Self {
+impl From<JobStatus> for JobState {
+    fn from(job: JobStatus) -> Self {
         Self {
             job_id: job.id,
             state: job.state.name(),
             task: job.task.name(),
             task_percent: format!("{:.5}", job.percent),
-            complete: job.complete(),
+            complete: job.complete,
             updated: job.updated.pacifica(),
             created: job.created.pacifica(),
             exception: job.exception,
@@ -121,7 +121,7 @@ pub(super) async fn upload(
             made_before(job)?
         }
     };
-    Ok(Json(JobState::from(job)).into_response())
+    Ok(Json(JobState::from(JobStatus::from(job))).into_response())
 }
 
 /// `POST /move`: the metadata document of files that lie on this side already.
@@ -160,7 +160,7 @@ pub(super) async fn relocate(
         Taken::Now(job) => job,
         Taken::Before(job) => made_before(job)?,
     };
-    Ok(Json(JobState::from(job)).into_response())
+    Ok(Json(JobState::from(JobStatus::from(job))).into_response())
 }
 
 /// The job of an earlier request with the same key. One whose bundle is still on its way is no answer: the client would
@@ -203,7 +203,7 @@ pub(super) async fn get_state(
     let bad = |message: String| LegacyError::new(StatusCode::BAD_REQUEST, message);
     let given = given.ok_or_else(|| bad("Missing parameters: job_id".to_owned()))?;
     let id: JobId = given.trim().parse().map_err(|_| bad(format!("job_id {given:?} is not an integer.")))?;
-    match site.db.get_job(id).await? {
+    match site.db.job_status(id).await? {
         Some(job) => Ok(Json(JobState::from(job)).into_response()),
         None => Err(LegacyError::new(StatusCode::NOT_FOUND, format!("job ID {id} does not exist."))),
     }

@@ -93,11 +93,12 @@ impl Intake {
             Begun::Before(job) => return Ok(Taken::Before(job)),
         };
         failpoint::pass(Point::IntakeRow);
-        let (feed, reader) = body_channel();
+        let (feed, mut reader) = body_channel();
         // A task of its own, so that the upload is brought to an end whatever becomes of the caller.
         let intake = self.clone();
         let receiving = tokio::spawn(
             async move {
+                reader.wait_for_first().await;
                 let spool = intake.spool.clone();
                 let received = tokio::task::spawn_blocking(move || spool.receive_tar(job, reader)).await;
                 let received = received.map_err(|_| IntakeError::Stopping)?;
@@ -141,12 +142,12 @@ impl Intake {
     ) -> Result<Option<Job>, IntakeError> {
         let now = Timestamp::now();
         let hold = self.held.hold(id);
-        let job = NewJob { id, kind, user, owner: &self.owner, now, lease_until: now.after(self.lease) };
-        if !self.db.readmit_job(&job).await? {
+        let new = NewJob { kind, user, owner: &self.owner, now, lease_until: now.after(self.lease) };
+        if !self.db.readmit_job(id, new).await? {
             if self.db.get_job(id).await?.is_some() {
                 return Ok(None);
             }
-            self.db.create_job(job).await?;
+            self.db.create_job(id, new).await?;
             self.db.count_above(IdMode::Job, id.get()).await?;
         }
         let spool = self.spool.clone();
@@ -179,15 +180,20 @@ impl Intake {
                     Err(IntakeError::OtherKind(before.kind, before.id))
                 };
             }
-            let id = self.ids.job().await.map_err(IntakeError::Ids)?;
             let now = Timestamp::now();
-            let hold = self.held.hold(id);
-            // On all that is logged of the request from here on, and in its trace.
-            Span::current().record("job", tracing::field::display(id));
-            let job =
-                NewJob { id, kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
+            let new = NewJob { kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
+            if sender.key.is_none() && self.ids.come_with_jobs() {
+                match self.db.create_counted_job(new).await {
+                    Ok(id) => return Ok(Begun::Now(id, self.in_hand(id))),
+                    // The longer way says what it is that is counted twice, and goes on to the next id.
+                    Err(error) if error.is_taken() => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let id = self.ids.job().await.map_err(IntakeError::Ids)?;
+            let hold = self.in_hand(id);
             let Some(key) = sender.key else {
-                if let Err(error) = self.db.create_job(job).await {
+                if let Err(error) = self.db.create_job(id, new).await {
                     // Whoever gives out ids may have begun to count anew.
                     if let Ok(Some(known)) = self.db.get_job(id).await {
                         let when = known.created;
@@ -199,10 +205,17 @@ impl Intake {
                 return Ok(Begun::Now(id, hold));
             };
             // Another request with the key was quicker: its job is the answer, unless it has been lost since.
-            if self.db.create_job_once(job, key).await? == Created::Now {
+            if self.db.create_job_once(id, new, key).await? == Created::Now {
                 return Ok(Begun::Now(id, hold));
             }
         }
+    }
+
+    /// Takes a new job in hand.
+    fn in_hand(&self, id: JobId) -> Option<Hold> {
+        // On all that is logged of the request from here on, and in its trace.
+        Span::current().record("job", tracing::field::display(id));
+        self.held.hold(id)
     }
 
     /// Commits what was received, or ends the job as an interrupted upload.
@@ -217,22 +230,24 @@ impl Intake {
         match received {
             Ok((bytes, files)) => {
                 // As it is before a worker is told, so that the client sees the job as it was acknowledged.
-                let received = match self.db.job_received(job, &self.owner, now, bytes, files).await {
+                let ids = self.ids.come_with_jobs();
+                let (received, unflushed) = match self.db.job_received(job, &self.owner, now, bytes, files, ids).await {
                     Ok(received) => received,
-                    Err(error) => {
-                        // A commit whose answer was lost may have happened, and then the job is run. So the bundle stays
-                        // until the sweeper has ended the row, which needs the database as well.
-                        if !error.is_temporary() {
-                            self.forget(job).await;
-                        }
-                        return Err(error.into());
-                    }
+                    Err(error) => return self.not_received(job, error).await,
                 };
                 failpoint::pass(Point::IntakeCommitted);
                 drop(hold);
+                // A worker may begin at once: it flushes this with its own before it touches the archive. The client is told when
+                // both are done.
+                let woken = async {
+                    self.wake.wake(job, kind).await;
+                    failpoint::pass(Point::IntakeWoken);
+                };
+                let (flushed, ()) = tokio::join!(unflushed.flush(), woken);
+                if let Err(error) = flushed {
+                    return self.not_received(job, error).await;
+                }
                 measures::received(kind, bytes);
-                self.wake.wake(job, kind).await;
-                failpoint::pass(Point::IntakeWoken);
                 Ok(received)
             }
             Err(error) => {
@@ -240,6 +255,15 @@ impl Intake {
                 Err(IntakeError::Receive { job, error })
             }
         }
+    }
+
+    /// A commit whose answer was lost may have happened, and then the job is run. So the bundle stays until the sweeper has ended
+    /// the row, which needs the database as well.
+    async fn not_received(&self, job: JobId, error: DbError) -> Result<Job, IntakeError> {
+        if !error.is_temporary() {
+            self.forget(job).await;
+        }
+        Err(error.into())
     }
 
     /// Ends a job whose bundle nobody is receiving any more, though its lease says otherwise.

@@ -9,7 +9,7 @@ use tracing::{Instrument as _, Span};
 use super::held::Held;
 use super::steps::{Run, StepError};
 use super::{Sources, Wake};
-use crate::db::{Claim, Db, DbError, Finish};
+use crate::db::{Claim, Db, DbError, Finish, PutTransactionError};
 use crate::failpoint::{self, Point};
 use crate::measures;
 use crate::model::{JobId, JobKind, State, Task, Timestamp};
@@ -98,8 +98,7 @@ impl Pipeline {
                 Span::current().record("outcome", "done");
                 tracing::info!(job = %id, %kind, "done");
                 failpoint::pass(Point::JobFinished);
-                self.forget(id).await;
-                failpoint::pass(Point::SpoolCleared);
+                self.forget(id);
             }
             Err(StepError::Final(why)) => self.fail(&mut run, why).await,
             Err(error @ (StepError::Temporary(_) | StepError::Silent(..))) => {
@@ -137,9 +136,10 @@ impl Pipeline {
         let (id, task) = (run.id(), run.task());
         Span::current().record("outcome", "failed");
         // A worker whose lease is gone must not pull files out from under the one that has it now.
-        let held = run.note_failing(Timestamp::now()).await;
+        let now = Timestamp::now();
         let taken_back = match async {
-            held?;
+            run.report(now).await?;
+            run.note_failing(now).await?;
             failpoint::pass(Point::JobFailing);
             self.take_back(id).await
         }
@@ -201,12 +201,15 @@ impl Pipeline {
         });
     }
 
-    /// Clears the spool of a job that is done. What stays behind is the sweeper's to clear.
-    async fn forget(&self, id: JobId) {
+    /// Clears the spool of a job that is done, for which nobody waits. What stays behind is the sweeper's to clear.
+    fn forget(&self, id: JobId) {
         let spool = self.spool.clone();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(id)).await {
-            tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now");
-        }
+        tokio::task::spawn_blocking(move || {
+            match spool.remove(id) {
+                Ok(()) => failpoint::pass(Point::SpoolCleared),
+                Err(error) => tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now"),
+            }
+        });
     }
 }
 
@@ -256,7 +259,16 @@ impl Run<'_> {
         let percent = if state == State::Ok { 100.0 } else { 0.0 };
         let (task, steps, revision, facts) = (self.task(), self.steps(), self.revision(), self.facts());
         let end = Finish { state, task, percent, exception, steps, revision, facts };
-        self.pipeline.db.finish(self.id(), self.epoch(), now, end).await?;
+        let (db, id, epoch) = (&self.pipeline.db, self.id(), self.epoch());
+        match self.unrecorded() {
+            Some(transaction) if state == State::Ok => {
+                db.finish_with(id, epoch, now, end, &transaction.rows()).await.map_err(|error| match error {
+                    PutTransactionError::Db(error) => error.into(),
+                    error => StepError::Final(error.to_string()),
+                })?;
+            }
+            _ => db.finish(id, epoch, now, end).await?,
+        }
         measures::ended(self.kind(), state, task);
         for step in self.steps() {
             measures::stepped(step.task, step.ended.unwrap_or(now).since(step.started));

@@ -145,6 +145,35 @@ pub struct Job {
     pub steps: Vec<StepRecord>,
 }
 
+/// What Pacifica's clients read of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobStatus {
+    /// The job.
+    pub id: JobId,
+    /// `OK` until it fails.
+    pub state: State,
+    /// The task it is in, or ended in.
+    pub task: Task,
+    /// 0 to 100 of that task.
+    pub percent: f64,
+    /// What went wrong; empty where nothing did.
+    pub exception: String,
+    /// When the id was given out.
+    pub created: Timestamp,
+    /// When any of this changed last.
+    pub updated: Timestamp,
+    /// Whether it has ended, well or not.
+    pub complete: bool,
+}
+
+impl From<Job> for JobStatus {
+    fn from(job: Job) -> Self {
+        let complete = job.complete();
+        let Job { id, state, task, percent, exception, created, updated, .. } = job;
+        Self { id, state, task, percent, exception, created, updated, complete }
+    }
+}
+
 impl Job {
     /// Whether the job has ended, well or not.
     pub fn complete(&self) -> bool {

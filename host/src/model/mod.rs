@@ -18,7 +18,7 @@ pub use digest::{Digest, HashKind, Hasher, UnknownHash};
 pub use document::{Document, DocumentError, FileRow, KeyValue, Row, RowKind, TransactionField, TransactionValue};
 pub use ended::{Ending, JobEnded};
 pub use ids::{Change, FileId, JobId, Revision};
-pub use job::{Job, Stage, State, StepRecord};
+pub use job::{Job, JobStatus, Stage, State, StepRecord};
 pub use path::{BundlePath, PathError};
 pub use quoted::{Quoted, shortened};
 pub use report::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::bindings::validator::ValidatorPlugin;
 use super::cache::CompiledCache;
@@ -141,6 +141,8 @@ pub(super) fn config(pool_for: Option<usize>) -> Config {
             .max_memory_size((Limits::MOST.memory_mib as usize) << 20)
             // What a small rule touches stays mapped between calls, which is most of the cost of a call.
             .linear_memory_keep_resident(256 << 10)
+            // Where the kernel can tell which pages those are, the others are left alone.
+            .pagemap_scan(Enabled::Auto)
             .table_keep_resident(16 << 10);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }

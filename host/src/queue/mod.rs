@@ -35,7 +35,7 @@ use slots::Slots;
 /// The queue's name, in Redis the beginning of its keys.
 const NAME: &str = "sluice:jobs";
 /// So many wake-ups a worker takes from a queue in a file at a time, since each time is a transaction. Those for which it has
-/// no slot yet wait a moment at most, and the sweeper sends another one of what waits longer.
+/// no slot yet wait a moment at most, and the sweeper sends another one of what waits longer, or died with it.
 const AT_A_TIME: usize = 4;
 /// How soon a worker sees what another process has pushed. What its own process pushes it sees at once.
 const LOOK: Duration = Duration::from_millis(25);
@@ -226,17 +226,28 @@ async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
     });
     let pool = pool.connect_with(options).await?;
     SqliteStorage::setup(&pool).await?;
+    sqlx::raw_sql(TAKEN).execute(&pool).await?;
     let config = apalis_sqlite::Config::default()
         .queue(NAME)
         .batch_size(AT_A_TIME)
         // The lease in the database is what keeps two workers from one job.
         .lock_tasks(false)
+        // Nor is there anything left to be answered.
+        .persist_results(false)
         .heartbeat_interval(HEARTBEAT)
         .missed_heartbeats(MISSED);
     Ok(Storage::Sqlite(Box::new(SqliteStorage::new(&pool).with_config(config)), pool))
 }
 
-/// The wake-ups that have been answered for so many seconds, a few at a time.
+/// A wake-up that a worker has taken is gone. The job's own record tells whether it was worked off, and where a worker dies with
+/// wake-ups in hand, the sweeper sends others. Kept until it is answered, each would cost two more transactions, and apalis
+/// looks for those that it answers among all that the worker has ever had: a thousand of them cost more than a job.
+///
+/// What a statement returns are its rows as they were before a trigger.
+const TAKEN: &str = "CREATE TRIGGER IF NOT EXISTS sluice_taken AFTER UPDATE OF status ON Jobs WHEN NEW.status = 'Queued'
+    BEGIN DELETE FROM Jobs WHERE rowid = NEW.rowid; END";
+
+/// The wake-ups that have been answered for so many seconds, a few at a time. Only earlier versions had them answered.
 const ANSWERED: &str = "DELETE FROM Jobs WHERE rowid IN (
         SELECT rowid FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at IS NOT NULL
             AND done_at <= unixepoch() - ?1 AND (status <> 'Failed' OR max_attempts <= attempts) LIMIT ?2)";
@@ -354,6 +365,37 @@ mod tests {
     use sqlx::Row as _;
 
     use super::*;
+
+    /// What workers have had is not looked through again and again, and there is nothing to be answered.
+    #[tokio::test]
+    async fn a_wake_up_that_a_worker_has_taken_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = Queue::open(&QueueUrl::Sqlite(folder.path().join("queue.db")), &QueueTls::default()).await.unwrap();
+        let Storage::Sqlite(_, pool) = &queue.storage else { panic!("a queue in a file") };
+        for id in 1..=10 {
+            queue.wake(JobId::new(id), JobKind::Upload).await;
+        }
+        let (told, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let stop = CancellationToken::new();
+        let working = tokio::spawn({
+            let (queue, stop) = (queue.clone(), stop.clone());
+            let handle = move |job| {
+                told.send(job).unwrap();
+                std::future::ready(())
+            };
+            async move { queue.work(2, handle, stop).await }
+        });
+        let mut jobs = Vec::new();
+        while jobs.len() < 10 {
+            jobs.push(seen.recv().await.unwrap().get());
+        }
+        jobs.sort_unstable();
+        assert_eq!(jobs, (1..=10).collect::<Vec<_>>());
+        let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM Jobs").fetch_one(pool).await.unwrap();
+        assert_eq!(left, 0);
+        stop.cancel();
+        working.await.unwrap();
+    }
 
     #[tokio::test]
     async fn answered_wake_ups_go_and_neither_those_that_wait_nor_the_file_are_touched() {

@@ -140,6 +140,11 @@ impl Spool {
         fs::read(self.job_folder(job).join(METADATA))
     }
 
+    /// The size of that document.
+    pub fn metadata_size(&self, job: JobId) -> io::Result<u64> {
+        Ok(fs::metadata(self.job_folder(job).join(METADATA))?.len())
+    }
+
     /// Where a member lies until the archive takes it.
     pub fn member(&self, job: JobId, member: &Member) -> PathBuf {
         self.job_folder(job).join(member.number.to_string())

@@ -1,6 +1,6 @@
 use super::*;
 use crate::db::{DbError, Finish, JobFacts, Reservation, ReserveError, TakenLocation};
-use crate::model::{Digest, FileId, HashKind, State};
+use crate::model::{Digest, FileId, HashKind, Report, State};
 
 fn reservation(file: i64, location: &str) -> Reservation {
     Reservation {
@@ -31,6 +31,29 @@ on_both! {
         assert_eq!(db.archived_file(FileId::new(11)).await.unwrap().unwrap(), third[1]);
         assert_eq!(db.archived_file(FileId::new(99)).await.unwrap(), None);
         assert_eq!(db.reserve(JobId::new(2), &[]).await.unwrap(), []);
+    }
+
+    async fn a_report_is_written_with_the_places_and_without_them_where_they_are_taken(place) {
+        let db = place.db().await;
+        let (job, claim) = running(&db, 1).await;
+        let wanted = [reservation(10, "b"), reservation(11, "a")];
+        let late = db.reserve_reported(&wanted, &report(job, 1), claim.epoch + 1, at(3)).await;
+        assert!(matches!(late, Err(ReserveError::Db(DbError::LeaseLost(_)))), "{late:?}");
+        assert_eq!((db.archived(job).await.unwrap(), db.get_report(job).await.unwrap()), (vec![], None));
+        let placed = db.reserve_reported(&wanted, &report(job, 1), claim.epoch, at(3)).await.unwrap();
+        assert_eq!(placed, db.archived(job).await.unwrap());
+        let said: Report = serde_json::from_str(&db.get_report(job).await.unwrap().unwrap()).unwrap();
+        assert_eq!(said, report(job, 1));
+        // Done again, it finds them.
+        assert_eq!(db.reserve_reported(&wanted, &report(job, 1), claim.epoch, at(4)).await.unwrap(), placed);
+
+        let (other, claim) = running(&db, 2).await;
+        let taken = db.reserve_reported(&[reservation(20, "a")], &report(other, 1), claim.epoch, at(5)).await;
+        assert!(matches!(taken, Err(ReserveError::Taken(_))), "{taken:?}");
+        assert!(db.get_report(other).await.unwrap().is_some());
+        let many: Vec<_> = (30..60).map(|file| reservation(file, &format!("c/{file}"))).collect();
+        assert_eq!(db.reserve_reported(&many, &report(other, 2), claim.epoch, at(6)).await.unwrap().len(), 30);
+        assert!(db.reserve_reported(&[], &report(other, 3), claim.epoch, at(7)).await.is_ok());
     }
 
     async fn all_places_are_reserved_or_none(place) {
@@ -120,15 +143,7 @@ on_both! {
         let db = place.db().await;
         let (job, claim) = running(&db, 1).await;
         db.reserve(job, &[reservation(1, "x"), reservation(2, "y")]).await.unwrap();
-        let end = |state, facts| Finish {
-            state,
-            task: Task::IngestMetadata,
-            percent: 100.0,
-            exception: "",
-            steps: &[],
-            revision: None,
-            facts,
-        };
+        let end = |state, facts| Finish { facts, ..end(state) };
         let late = db.finish(job, claim.epoch + 1, at(5), end(State::Ok, None)).await;
         assert!(matches!(late, Err(DbError::LeaseLost(_))));
         assert!(db.archived(job).await.unwrap().iter().all(|file| file.archived_at.is_none()));

@@ -25,7 +25,7 @@ on_both! {
             at = to;
         };
         changed("made").await;
-        db.job_received(id, "http", at_second(1), 10, 2).await.unwrap();
+        took(&db, id, "http", at_second(1), 10, 2).await.unwrap();
         changed("received").await;
         let claim = db.claim(id, "worker", at_second(2), at_second(60)).await.unwrap().unwrap();
         changed("claimed").await;

@@ -13,6 +13,20 @@ on_both! {
         assert_eq!(db.take_ids(IdMode::File, 0).await.unwrap(), 3..3);
     }
 
+    async fn a_job_can_be_made_with_the_next_id_and_is_not_where_another_has_it(place) {
+        let db = place.db().await;
+        let new = NewJob { kind: JobKind::Move, user: "ada", owner: "http", now: at(0), lease_until: at(30) };
+        assert_eq!(db.create_counted_job(new).await.unwrap(), JobId::new(1));
+        assert_eq!(db.take_ids(IdMode::Job, 1).await.unwrap(), 2..3);
+        let made = db.create_counted_job(new).await.unwrap();
+        let job = db.get_job(made).await.unwrap().unwrap();
+        assert_eq!((job.id, job.kind, job.stage), (JobId::new(3), JobKind::Move, Stage::Receiving));
+        assert_eq!((job.user.as_str(), job.created), ("ada", at(0)));
+        receiving(&db, 4).await;
+        assert!(db.create_counted_job(new).await.unwrap_err().is_taken());
+        assert_eq!(db.take_ids(IdMode::Job, 1).await.unwrap(), 4..5, "what was not made took no id");
+    }
+
     async fn no_two_callers_get_the_same_id(place) {
         let db = place.db().await;
         let other = place.open().await;

@@ -31,7 +31,7 @@ on_both! {
         assert_eq!((new.stage, new.state, new.task), (Stage::Receiving, State::Ok, Task::Uploading));
         assert_eq!((new.percent, new.exception.as_str(), new.user.as_str()), (0.0, "", "ada"));
         assert_eq!((new.created, new.updated, new.attempts), (at(0), at(0), 0));
-        db.job_received(id, "http", at(1), 10, 2).await.unwrap();
+        took(&db, id, "http", at(1), 10, 2).await.unwrap();
         let received = job(&db, id).await;
         assert_eq!((received.stage, received.bytes, received.files), (Stage::Waiting, 10, 2));
         assert_eq!((received.created, received.updated), (at(0), at(1)));
@@ -41,13 +41,13 @@ on_both! {
     async fn a_receipt_may_be_recorded_twice_but_only_by_its_owner(place) {
         let db = place.db().await;
         let id = receiving(&db, 1).await;
-        let error = db.job_received(id, "another", at(1), 1, 1).await.unwrap_err();
+        let error = took(&db, id, "another", at(1), 1, 1).await.unwrap_err();
         assert!(matches!(error, DbError::LeaseLost(lost) if lost == id));
-        db.job_received(id, "http", at(1), 1, 1).await.unwrap();
-        db.job_received(id, "http", at(2), 1, 1).await.unwrap();
+        took(&db, id, "http", at(1), 1, 1).await.unwrap();
+        took(&db, id, "http", at(2), 1, 1).await.unwrap();
         assert_eq!(job(&db, id).await.updated, at(1));
         db.claim(id, "worker", at(3), at(60)).await.unwrap().unwrap();
-        db.job_received(id, "http", at(4), 1, 1).await.unwrap();
+        took(&db, id, "http", at(4), 1, 1).await.unwrap();
         assert_eq!(job(&db, id).await.stage, Stage::Running);
     }
 
@@ -59,7 +59,7 @@ on_both! {
         let lost = job(&db, id).await;
         assert_eq!((lost.stage, lost.state, lost.task), (Stage::Done, State::Failed, Task::Uploading));
         assert_eq!((lost.exception.as_str(), lost.updated), ("the client hung up", at(1)));
-        assert!(matches!(db.job_received(id, "http", at(3), 1, 1).await, Err(DbError::LeaseLost(_))));
+        assert!(matches!(took(&db, id, "http", at(3), 1, 1).await, Err(DbError::LeaseLost(_))));
         assert_eq!(db.retry_job(id, at(4)).await.unwrap(), Retried::NotReceived);
         let received = waiting(&db, 2).await;
         assert!(!db.job_lost_upload(received, at(2), "too late").await.unwrap());
@@ -170,7 +170,7 @@ on_both! {
             assert_eq!((cancelled.stage, cancelled.exception.as_str()), (Stage::Done, "cancelled"));
             assert_eq!(db.claim(id, "worker", at(100), at(160)).await.unwrap(), None);
         }
-        assert!(matches!(db.job_received(JobId::new(1), "http", at(7), 1, 1).await, Err(DbError::LeaseLost(_))));
+        assert!(matches!(took(&db, JobId::new(1), "http", at(7), 1, 1).await, Err(DbError::LeaseLost(_))));
         assert_eq!(db.cancel_job(JobId::new(9), at(5), "").await.unwrap(), Cancelled::NoSuchJob);
     }
 
@@ -203,9 +203,9 @@ on_both! {
         let db = place.db().await;
         let id = JobId::new(1);
         let long = "日".repeat(5_000);
-        let new = NewJob { id, kind: JobKind::Move, user: &long, owner: "http", now: at(0), lease_until: at(9) };
-        db.create_job(new).await.unwrap();
-        db.job_received(id, "http", at(1), u64::MAX, 1).await.unwrap();
+        let new = NewJob { kind: JobKind::Move, user: &long, owner: "http", now: at(0), lease_until: at(9) };
+        db.create_job(id, new).await.unwrap();
+        took(&db, id, "http", at(1), u64::MAX, 1).await.unwrap();
         let claim = db.claim(id, "worker", at(2), at(60)).await.unwrap().unwrap();
         let facts = JobFacts { project: Some(&long), submitter: Some("a\0b"), ..JobFacts::default() };
         let described = Advance { facts: Some(facts), ..to(Task::PolicyValidation, &[]) };

@@ -1,6 +1,6 @@
 use super::*;
 use crate::db::{DbError, Finish, JobFacts};
-use crate::model::{Report, Revision, Stage, State};
+use crate::model::{FileId, JobStatus, Report, Revision, Stage, State};
 
 fn well(steps: &[StepRecord]) -> Finish<'_> {
     Finish {
@@ -12,10 +12,6 @@ fn well(steps: &[StepRecord]) -> Finish<'_> {
         revision: Some(Revision::new(3)),
         facts: None,
     }
-}
-
-fn report(job: JobId, revision: i64) -> Report {
-    Report { job_id: job, revision: Revision::new(revision), accepted: true, rules: Vec::new() }
 }
 
 on_both! {
@@ -71,6 +67,38 @@ on_both! {
         }
         let [winner] = &winners[..] else { panic!("{} winners", winners.len()) };
         assert_eq!((winner.epoch, winner.job.attempts), (late.epoch + 1, 2));
+    }
+
+    async fn a_claim_tells_the_ids_that_the_files_have_been_given(place) {
+        let db = place.db().await;
+        for (id, files, ids, wanted) in [(1, 2, true, Some(vec![1, 2])), (2, 0, true, None), (3, 2, false, None)] {
+            let id = receiving(&db, id).await;
+            let (_, unflushed) = db.job_received(id, "http", at(1), 10, files, ids).await.unwrap();
+            unflushed.flush().await.unwrap();
+            let claim = db.claim(id, "worker", at(2), at(60)).await.unwrap().unwrap();
+            assert_eq!(claim.file_ids, wanted.map(|ids| ids.into_iter().map(FileId::new).collect()));
+        }
+        // Said again, it is the same; those that come next have others.
+        let (id, claim) = (JobId::new(1), vec![FileId::new(1), FileId::new(2)]);
+        db.job_received(id, "http", at(3), 10, 2, true).await.unwrap().1.flush().await.unwrap();
+        assert_eq!(db.file_ids(id).await.unwrap(), Some(claim));
+        let others = db.give_file_ids(JobId::new(4), 1, false).await.unwrap();
+        assert!(others[0] > FileId::new(2), "{others:?}");
+    }
+
+    async fn what_clients_ask_for_is_what_the_record_says(place) {
+        let db = place.db().await;
+        assert_eq!(db.job_status(JobId::new(1)).await.unwrap(), None);
+        let (id, claim) = running(&db, 1).await;
+        db.progress(id, claim.epoch, at(4), 41.5).await.unwrap();
+        let status = db.job_status(id).await.unwrap().unwrap();
+        assert_eq!(status, JobStatus::from(db.get_job(id).await.unwrap().unwrap()));
+        assert_eq!((status.percent, status.complete), (41.5, false));
+        let failed = Finish { exception: "why", ..end(State::Failed) };
+        db.finish(id, claim.epoch, at(5), failed).await.unwrap();
+        let status = db.job_status(id).await.unwrap().unwrap();
+        assert_eq!(status, JobStatus::from(db.get_job(id).await.unwrap().unwrap()));
+        assert_eq!((status.state, status.exception.as_str(), status.complete), (State::Failed, "why", true));
     }
 
     async fn a_late_worker_changes_nothing(place) {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::db::{NewTransaction, PutTransactionError, Reservation};
-use crate::model::{Digest, Document, FileId, HashKind, KeyValue};
+use crate::db::{DbError, NewTransaction, PutTransactionError, Reservation};
+use crate::model::{Digest, Document, FileId, HashKind, KeyValue, Stage};
 
 fn document(title: &str, files: usize) -> Document {
     let mut rows = vec![
@@ -73,6 +73,35 @@ on_both! {
         let error = db.put_transaction(&new(3, &other, &[])).await.unwrap_err();
         assert!(matches!(error, PutTransactionError::FileIds { files: 1, ids: 0 }), "{error}");
         assert_eq!(db.transaction(JobId::new(1)).await.unwrap().unwrap().document, **first.text());
+    }
+
+    async fn a_transaction_and_the_end_of_its_job_are_recorded_both_or_none(place) {
+        let db = place.db().await;
+        // A few rows, and more than go in one piece.
+        for (id, files) in [(1, 2), (2, 40)] {
+            let document = document("first", files);
+            let ids = ids(id * 100, i64::try_from(files).unwrap());
+            let (job, claim) = running(&db, id).await;
+            let transaction = new(id, &document, &ids);
+            let again = db.finish_with(job, claim.epoch + 1, at(5), end(State::Ok), &transaction).await;
+            assert!(matches!(again, Err(PutTransactionError::Db(DbError::LeaseLost(lost))) if lost == job), "{again:?}");
+            if files == 2 {
+                assert_eq!(db.transaction(job).await.unwrap(), None, "of a job that another worker has");
+            }
+            for _ in 0..2 {
+                db.finish_with(job, claim.epoch, at(6), end(State::Ok), &transaction).await.unwrap();
+            }
+            assert_eq!(db.get_job(job).await.unwrap().unwrap().stage, Stage::Done);
+            let stored = db.transaction(job).await.unwrap().unwrap();
+            assert_eq!((stored.document, stored.files.len()), ((**document.text()).to_owned(), files));
+        }
+        // One that other files have taken the ids of goes on as it was.
+        let (document, taken) = (document("other", 2), ids(101, 2));
+        let (job, claim) = running(&db, 3).await;
+        let error = db.finish_with(job, claim.epoch, at(7), end(State::Ok), &new(3, &document, &taken)).await.unwrap_err();
+        assert!(matches!(error, PutTransactionError::FileExists(_)), "{error}");
+        assert_eq!(db.transaction(job).await.unwrap(), None);
+        assert_eq!(db.get_job(job).await.unwrap().unwrap().stage, Stage::Running);
     }
 
     async fn of_two_at_once_both_find_the_transaction_recorded(place) {

@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Advance, Claim, Db, NewJob};
+use super::{Advance, Claim, Db, Finish, NewJob, Result};
 use crate::config::DatabaseUrl;
-use crate::model::{JobId, JobKind, StepRecord, Task, Timestamp};
+use crate::model::{Job, JobId, JobKind, Report, Revision, State, StepRecord, Task, Timestamp};
 
 /// A database of a test, gone with this value.
 #[derive(Clone)]
@@ -102,15 +102,22 @@ fn at(seconds: i64) -> Timestamp {
 /// A job that is being received by `http`, its lease good until second 30.
 async fn receiving(db: &Db, id: i64) -> JobId {
     let id = JobId::new(id);
-    let new = NewJob { id, kind: JobKind::Upload, user: "ada", owner: "http", now: at(0), lease_until: at(30) };
-    db.create_job(new).await.unwrap();
+    let new = NewJob { kind: JobKind::Upload, user: "ada", owner: "http", now: at(0), lease_until: at(30) };
+    db.create_job(id, new).await.unwrap();
     id
+}
+
+/// Records that a job's bytes have arrived, on the disk.
+async fn took(db: &Db, id: JobId, owner: &str, now: Timestamp, bytes: u64, files: u64) -> Result<Job> {
+    let (job, unflushed) = db.job_received(id, owner, now, bytes, files, false).await?;
+    unflushed.flush().await?;
+    Ok(job)
 }
 
 /// A job that waits since second 1.
 async fn waiting(db: &Db, id: i64) -> JobId {
     let id = receiving(db, id).await;
-    db.job_received(id, "http", at(1), 10, 2).await.unwrap();
+    took(&db, id, "http", at(1), 10, 2).await.unwrap();
     id
 }
 
@@ -118,6 +125,17 @@ async fn waiting(db: &Db, id: i64) -> JobId {
 async fn running(db: &Db, id: i64) -> (JobId, Claim) {
     let id = waiting(db, id).await;
     (id, db.claim(id, "worker", at(2), at(60)).await.unwrap().expect("a claim"))
+}
+
+/// An end in the last task.
+fn end(state: State) -> Finish<'static> {
+    let (task, revision) = (Task::IngestMetadata, Some(Revision::new(3)));
+    Finish { state, task, percent: 100.0, exception: "", steps: &[], revision, facts: None }
+}
+
+/// A report that accepts.
+fn report(job: JobId, revision: i64) -> Report {
+    Report { job_id: job, revision: Revision::new(revision), accepted: true, rules: Vec::new() }
 }
 
 /// That a worker has come to a task, and nothing more.

@@ -87,8 +87,8 @@ on_both! {
         let db = place.db().await;
         for id in 1..=5 {
             let (key, id) = (id.to_string(), JobId::new(id));
-            let new = NewJob { id, kind: JobKind::Upload, user: "ada", owner: "http", now: at(0), lease_until: at(30) };
-            db.create_job_once(new, &key).await.unwrap();
+            let new = NewJob { kind: JobKind::Upload, user: "ada", owner: "http", now: at(0), lease_until: at(30) };
+            db.create_job_once(id, new, &key).await.unwrap();
         }
         assert_eq!(db.forget_keys(at(0), 10).await.unwrap(), 0);
         assert_eq!(db.forget_keys(at(1), 3).await.unwrap(), 3);

@@ -17,6 +17,11 @@ impl Run<'_> {
             file_ids: loaded.file_ids,
             again: self.came_to_metadata,
         };
+        // Nothing can have been recorded of a job that is worked on for the first time.
+        if self.is_first() && self.originals.is_empty() && self.pipeline.metadata.may_wait(&transaction)? {
+            self.unrecorded = Some(transaction);
+            return Ok(());
+        }
         self.pipeline.metadata.put(&transaction).await?;
         failpoint::pass(Point::MetadataRecorded);
         self.remove_originals().await;

@@ -8,7 +8,7 @@ use super::{Placing, Run, StepError};
 use crate::failpoint::{self, Point};
 use crate::ingest::contents;
 use crate::measures;
-use crate::model::{Document, Finding, Location, Mode, Outcome, RuleReport, Severity, Timestamp};
+use crate::model::{Document, Finding, JobKind, Location, Mode, Outcome, RuleReport, Severity, Timestamp};
 use crate::plugin::Bundle;
 use crate::policy::{PinError, Review, Verdict, review};
 use crate::seams::policy::{Judgement, PolicyService};
@@ -51,11 +51,16 @@ impl Run<'_> {
             self.ask_service(service, &bundle, &mut review).await?;
         }
         failpoint::pass(Point::JobJudged);
-        pipeline.db.put_report(&review.report, self.epoch(), Timestamp::now()).await?;
-        failpoint::pass(Point::JobReported);
+        // Of a bundle that goes on at once, it is written with the places of its files.
+        let goes_on = matches!(review.verdict, Verdict::Accepted(_)) && job.kind == JobKind::Upload && self.is_first();
+        if !goes_on {
+            pipeline.db.put_report(&review.report, self.epoch(), Timestamp::now()).await?;
+            failpoint::pass(Point::JobReported);
+        }
         measures::judged(&review.report);
         pipeline.policy.note_health(&snapshot, &review.report, Timestamp::now()).await;
         self.revision = Some(review.report.revision);
+        self.unreported = goes_on.then(|| Arc::new(review.report));
         self.placing = match review.verdict {
             Verdict::Accepted(Some(places)) => Placing::Planned(places),
             Verdict::Accepted(None) => Placing::Default,

@@ -1,19 +1,52 @@
 //! `open tar` and `load metadata`: what the spool has of the bundle.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use super::uploaded::spooled_members;
 use super::{Loaded, Run, StepError, blocking};
 use crate::failpoint::{self, Point};
-use crate::model::Document;
-use crate::spool::Fault;
+use crate::model::{Document, DocumentError, JobId};
+use crate::seams::archive::Incoming;
+use crate::spool::{Fault, Manifest, Spool};
+
+/// Documents of up to so many bytes are parsed with the manifest, of bundles with up to so many members, which are opened then.
+const SMALL: u64 = 64 << 10;
+const FEW: usize = 16;
+
+/// What is made of a small bundle in one go.
+struct Ready {
+    parsed: io::Result<Result<Document, DocumentError>>,
+    members: io::Result<HashMap<u32, Incoming>>,
+}
 
 impl Run<'_> {
     /// Takes up the manifest and fails of a bundle that is no tar at all.
     pub(in crate::ingest) async fn open_tar(&mut self) -> Result<(), StepError> {
         let (spool, id) = (self.pipeline.spool.clone(), self.id());
-        let manifest = blocking(move || spool.manifest(id)).await?.map_err(|error| spool_failed(&error))?;
+        // Each time that work is handed to where it may block costs more than what a small bundle needs there.
+        let (manifest, ready) = blocking(move || {
+            let manifest = spool.manifest(id)?;
+            let small = |manifest: &&Manifest| {
+                manifest.fault.is_none()
+                    && manifest.members.len() <= FEW
+                    && spool.metadata_size(id).is_ok_and(|size| size <= SMALL)
+            };
+            let ready = manifest.as_ref().filter(small).map(|manifest| Ready {
+                parsed: parse(&spool, id),
+                members: spooled_members(&spool.job_folder(id), manifest.members.iter().map(|member| member.number)),
+            });
+            Ok((manifest, ready))
+        })
+        .await?
+        .map_err(|error: io::Error| spool_failed(&error))?;
         self.manifest = manifest.ok_or_else(gone)?;
+        if let Some(Ready { parsed, members }) = ready {
+            self.parsed = Some(parsed);
+            // What could not be opened is tried again when it is needed.
+            self.members = members.unwrap_or_default();
+        }
         match &self.manifest.fault {
             Some(Fault::NoTar(what)) => Err(StepError::Final(what.clone())),
             _ => Ok(()),
@@ -25,8 +58,13 @@ impl Run<'_> {
         if let Some(Fault::Broken(what) | Fault::Metadata(what)) = &self.manifest.fault {
             return Err(StepError::Final(what.clone()));
         }
-        let (spool, id) = (self.pipeline.spool.clone(), self.id());
-        let parsed = blocking(move || spool.metadata(id).map(Document::parse)).await?;
+        let parsed = match self.parsed.take() {
+            Some(parsed) => parsed,
+            None => {
+                let (spool, id) = (self.pipeline.spool.clone(), self.id());
+                blocking(move || parse(&spool, id)).await?
+            }
+        };
         let parsed = parsed.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => StepError::Final("the bundle has no metadata.txt".to_owned()),
             _ => spool_failed(&error),
@@ -34,11 +72,20 @@ impl Run<'_> {
         let document = Arc::new(parsed.map_err(|error| StepError::Final(error.to_string()))?);
 
         let files = document.files().len() as u64;
-        let file_ids = self.pipeline.ids.files(self.id(), files, !self.is_first()).await?;
+        // As many as the bundle has members were given when it was received, which mostly is what its document lists.
+        let given = self.claim.file_ids.take().filter(|ids| ids.len() as u64 == files);
+        let file_ids = match given {
+            Some(ids) => ids,
+            None => self.pipeline.ids.files(self.id(), files, !self.is_first()).await?,
+        };
         failpoint::pass(Point::JobLoaded);
         self.loaded = Some(Loaded { document, file_ids });
         Ok(())
     }
+}
+
+fn parse(spool: &Spool, id: JobId) -> io::Result<Result<Document, DocumentError>> {
+    spool.metadata(id).map(Document::parse)
 }
 
 /// A job whose spool is gone cannot be worked off. Nobody but an admin removes it.

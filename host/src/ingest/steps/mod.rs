@@ -7,15 +7,18 @@ mod moved;
 mod place;
 mod uploaded;
 
+use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pipeline;
 use crate::db::{Advance, Claim, Db, DbError, JobFacts};
-use crate::model::{Document, FileId, JobId, JobKind, Revision, StepRecord, Task, Timestamp, TransactionField};
+use crate::model::{Document, DocumentError, FileId, JobId, JobKind, Report, Revision, StepRecord, Task, Timestamp, TransactionField};
 use crate::plugin::Placement;
 use crate::seams::SeamError;
 use crate::seams::archive::Incoming;
+use crate::seams::metadata::Transaction;
 use crate::spool::Manifest;
 
 /// Lines of an exception that lists mistakes.
@@ -58,16 +61,24 @@ pub(super) struct Run<'a> {
     steps: Vec<StepRecord>,
     /// From `open tar` on.
     manifest: Manifest,
+    /// From `open tar` on, where it is small: its document.
+    parsed: Option<io::Result<Result<Document, DocumentError>>>,
+    /// And its members, by their numbers.
+    members: HashMap<u32, Incoming>,
     /// From `load metadata` on.
     loaded: Option<Loaded>,
     /// From `Policy Validation` on.
     placing: Placing,
+    /// The report of a bundle that goes on at once, until the places of its files are reserved.
+    unreported: Option<Arc<Report>>,
     /// The revision that judged the bundle.
     revision: Option<Revision>,
     /// Whether a run before this one came to `ingest metadata`.
     came_to_metadata: bool,
     /// Whether such a run found itself failing there, and may have taken files back.
     was_failing: bool,
+    /// From `ingest metadata` on, where it is recorded with the end of the job.
+    unrecorded: Option<Transaction>,
     /// Files of a move that the archive has copies of.
     originals: Vec<Arc<Incoming>>,
     /// The step in a trace, which ends with it.
@@ -103,11 +114,16 @@ pub(super) struct Begun {
     revision: Option<Revision>,
     /// Once it is loaded.
     document: Option<Arc<Document>>,
+    /// What is not written yet.
+    report: Option<Arc<Report>>,
 }
 
 impl Begun {
     pub(super) async fn note(self, db: &Db) -> Result<(), StepError> {
-        let Self { id, epoch, now, task, steps, revision, document } = self;
+        let Self { id, epoch, now, task, steps, revision, document, report } = self;
+        if let Some(report) = report {
+            db.put_report(&report, epoch, now).await?;
+        }
         let facts = document.as_deref().map(facts);
         Ok(db.advance(id, epoch, now, Advance { task, steps: &steps, revision, facts }).await?)
     }
@@ -138,11 +154,15 @@ impl<'a> Run<'a> {
             claim,
             steps,
             manifest: Manifest::default(),
+            parsed: None,
+            members: HashMap::new(),
             loaded: None,
             placing: Placing::Default,
+            unreported: None,
             revision,
             came_to_metadata,
             was_failing,
+            unrecorded: None,
             originals: Vec::new(),
             span: tracing::Span::none(),
         }
@@ -192,6 +212,14 @@ impl<'a> Run<'a> {
         self.came_to_metadata && !self.was_failing && !originals_left
     }
 
+    /// Writes the report that was to be written with the places of the files, which will not be reserved.
+    pub(super) async fn report(&mut self, now: Timestamp) -> Result<(), StepError> {
+        if let Some(report) = self.unreported.take() {
+            self.pipeline.db.put_report(&report, self.epoch(), now).await?;
+        }
+        Ok(())
+    }
+
     /// Notes that the job is about to fail: from here on its files may be out of the archive again, and a run after this one
     /// must not take them for archived. Fails where the job is another worker's.
     pub(super) async fn note_failing(&mut self, now: Timestamp) -> Result<(), StepError> {
@@ -234,6 +262,7 @@ impl<'a> Run<'a> {
             steps: self.steps.clone(),
             revision: self.revision,
             document: self.loaded.as_ref().map(|loaded| loaded.document.clone()),
+            report: self.unreported.clone(),
         }
     }
 
@@ -244,6 +273,11 @@ impl<'a> Run<'a> {
     pub(super) fn is_noted_first(&self, task: Task) -> bool {
         let elsewhere = self.kind() == JobKind::Move || self.pipeline.metadata.is_told_of_repeats();
         !self.is_first() || (task == Task::IngestMetadata && elsewhere)
+    }
+
+    /// What is to be recorded with the end of the job, if that is well.
+    pub(super) fn unrecorded(&self) -> Option<&Transaction> {
+        self.unrecorded.as_ref()
     }
 
     /// What lists of jobs show of the metadata, once they are loaded.

@@ -79,7 +79,11 @@ impl Run<'_> {
             size: file.size,
             hash: file.digest.clone(),
         });
-        let reserved = self.pipeline.db.reserve(self.id(), &wanted.collect::<Vec<_>>()).await;
+        let (db, wanted) = (&self.pipeline.db, wanted.collect::<Vec<_>>());
+        let reserved = match self.unreported.take() {
+            Some(report) => db.reserve_reported(&wanted, &report, self.epoch(), Timestamp::now()).await,
+            None => db.reserve(self.id(), &wanted).await,
+        };
         reserved.map_err(|error| match error {
             ReserveError::Db(error) => error.into(),
             error => StepError::Final(error.to_string()),

@@ -16,6 +16,12 @@ pub trait Ids: Send + Sync {
     /// An id that no job has.
     async fn job(&self) -> Result<JobId, SeamError>;
 
+    /// Whether the database counts them, so that a job's record is made with its id in one go, and its files get theirs when it is
+    /// received.
+    fn come_with_jobs(&self) -> bool {
+        false
+    }
+
     /// The ids of a job's files, in order. Asked again for as many, it answers the same; `again` is false where nobody can
     /// have asked before.
     async fn files(&self, job: JobId, count: u64, again: bool) -> Result<Vec<FileId>, SeamError>;
@@ -29,6 +35,10 @@ pub struct TableIds(pub Db);
 impl Ids for TableIds {
     async fn job(&self) -> Result<JobId, SeamError> {
         Ok(JobId::new(self.0.take_ids(IdMode::Job, 1).await?.start))
+    }
+
+    fn come_with_jobs(&self) -> bool {
+        true
     }
 
     async fn files(&self, job: JobId, count: u64, again: bool) -> Result<Vec<FileId>, SeamError> {

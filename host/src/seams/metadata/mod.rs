@@ -30,11 +30,30 @@ pub struct Transaction {
     pub again: bool,
 }
 
+impl Transaction {
+    /// As the gate's own tables have it.
+    pub(crate) fn rows(&self) -> NewTransaction<'_> {
+        NewTransaction {
+            job: self.job,
+            user: &self.user,
+            received: self.received,
+            document: &self.document,
+            file_ids: &self.file_ids,
+        }
+    }
+}
+
 /// A metadata store.
 #[async_trait]
 pub trait MetadataStore: Send + Sync {
     /// Records a transaction. One that is recorded already, just so, is no error.
     async fn put(&self, transaction: &Transaction) -> Result<(), SeamError>;
+
+    /// Whether a transaction, which it would record, can as well be recorded with the end of its job ([`Db::finish_with`]). Fails
+    /// where it would refuse it by its own rules.
+    fn may_wait(&self, _transaction: &Transaction) -> Result<bool, SeamError> {
+        Ok(false)
+    }
 
     /// Whether it has to be told that it may have a transaction already ([`Transaction::again`]).
     fn is_told_of_repeats(&self) -> bool {
@@ -50,17 +69,15 @@ pub struct TableMetadata(pub Db);
 impl MetadataStore for TableMetadata {
     async fn put(&self, transaction: &Transaction) -> Result<(), SeamError> {
         rules::check(&transaction.document).map_err(SeamError::Refused)?;
-        let new = NewTransaction {
-            job: transaction.job,
-            user: &transaction.user,
-            received: transaction.received,
-            document: &transaction.document,
-            file_ids: &transaction.file_ids,
-        };
-        self.0.put_transaction(&new).await.map_err(|error| match error {
+        self.0.put_transaction(&transaction.rows()).await.map_err(|error| match error {
             PutTransactionError::Db(error) => error.into(),
             error => SeamError::Refused(error.to_string()),
         })
+    }
+
+    fn may_wait(&self, transaction: &Transaction) -> Result<bool, SeamError> {
+        rules::check(&transaction.document).map_err(SeamError::Refused)?;
+        Ok(true)
     }
 
     /// It compares what it has with what comes.
