@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::db::IdMode;
-use crate::model::FileId;
+use crate::model::{FileId, Stage};
 
 on_both! {
     async fn ids_count_from_1_for_jobs_and_files_each(place) {
