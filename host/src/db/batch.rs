@@ -70,11 +70,7 @@ impl Db {
     }
 
     /// The same, but that a durable one is on the disk when what comes with the answers has been flushed.
-    pub(super) async fn commit(
-        &self,
-        durability: Durability,
-        batch: Batch<'_>,
-    ) -> Result<(Vec<Vec<Row>>, Unflushed)> {
+    pub(super) async fn commit(&self, durability: Durability, batch: Batch<'_>) -> Result<(Vec<Vec<Row>>, Unflushed)> {
         match &self.pools {
             Pools::Sqlite { writer, flush, .. } => {
                 let connection = writer.acquire().await?;

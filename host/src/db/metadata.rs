@@ -166,8 +166,9 @@ impl Db {
             }
         }
         let mut session = self.begin(Durability::Relaxed).await?;
-        let made =
-            session.execute(concat!(put_transaction!("$5"), " ON CONFLICT (job_id) DO NOTHING"), &transaction(new)).await?;
+        let made = session
+            .execute(concat!(put_transaction!("$5"), " ON CONFLICT (job_id) DO NOTHING"), &transaction(new))
+            .await?;
         if made == 0 {
             // All of a transaction is written at once, so where its row is, the rest is.
             let same = "SELECT 1 AS one FROM transactions WHERE job_id = $1 AND document = $2";

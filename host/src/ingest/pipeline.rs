@@ -204,11 +204,9 @@ impl Pipeline {
     /// Clears the spool of a job that is done, for which nobody waits. What stays behind is the sweeper's to clear.
     fn forget(&self, id: JobId) {
         let spool = self.spool.clone();
-        tokio::task::spawn_blocking(move || {
-            match spool.remove(id) {
-                Ok(()) => failpoint::pass(Point::SpoolCleared),
-                Err(error) => tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now"),
-            }
+        tokio::task::spawn_blocking(move || match spool.remove(id) {
+            Ok(()) => failpoint::pass(Point::SpoolCleared),
+            Err(error) => tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now"),
         });
     }
 }

@@ -244,7 +244,8 @@ async fn open_sqlite(file: &Path) -> anyhow::Result<Storage> {
 /// looks for those that it answers among all that the worker has ever had: a thousand of them cost more than a job.
 ///
 /// What a statement returns are its rows as they were before a trigger.
-const TAKEN: &str = "CREATE TRIGGER IF NOT EXISTS sluice_taken AFTER UPDATE OF status ON Jobs WHEN NEW.status = 'Queued'
+const TAKEN: &str =
+    "CREATE TRIGGER IF NOT EXISTS sluice_taken AFTER UPDATE OF status ON Jobs WHEN NEW.status = 'Queued'
     BEGIN DELETE FROM Jobs WHERE rowid = NEW.rowid; END";
 
 /// The wake-ups that have been answered for so many seconds, a few at a time. Only earlier versions had them answered.

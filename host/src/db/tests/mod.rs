@@ -117,7 +117,7 @@ async fn took(db: &Db, id: JobId, owner: &str, now: Timestamp, bytes: u64, files
 /// A job that waits since second 1.
 async fn waiting(db: &Db, id: i64) -> JobId {
     let id = receiving(db, id).await;
-    took(&db, id, "http", at(1), 10, 2).await.unwrap();
+    took(db, id, "http", at(1), 10, 2).await.unwrap();
     id
 }
 

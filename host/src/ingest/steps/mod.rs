@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use super::Pipeline;
 use crate::db::{Advance, Claim, Db, DbError, JobFacts};
-use crate::model::{Document, DocumentError, FileId, JobId, JobKind, Report, Revision, StepRecord, Task, Timestamp, TransactionField};
+use crate::model::{
+    Document, DocumentError, FileId, JobId, JobKind, Report, Revision, StepRecord, Task, Timestamp, TransactionField,
+};
 use crate::plugin::Placement;
 use crate::seams::SeamError;
 use crate::seams::archive::Incoming;

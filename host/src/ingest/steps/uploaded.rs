@@ -85,9 +85,10 @@ impl Run<'_> {
         }
         // Each row has a member of its own.
         let checked = |(number, size, digest)| {
-            members.remove(&number).map(|incoming| Checked { incoming, size, digest }).ok_or_else(|| {
-                StepError::Final(format!("member {number} of the bundle is listed twice"))
-            })
+            members
+                .remove(&number)
+                .map(|incoming| Checked { incoming, size, digest })
+                .ok_or_else(|| StepError::Final(format!("member {number} of the bundle is listed twice")))
         };
         let files = wanted.into_iter().map(checked).collect::<Result<Vec<_>, _>>()?;
         self.put_in_place(files, &meter).await
