@@ -36,7 +36,7 @@ impl Command {
         let (mut seen, mut taken, mut unended) = (0, 0, 0);
         while let Some(page) = foreign.page().await? {
             seen += page.len();
-            unended += page.iter().filter(|job| !job.ended).count();
+            unended += page.iter().filter(|job| !job.complete).count();
             taken += db.import_jobs(&page).await?;
             progress.show(|| format!("{seen} jobs read"));
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::arg::{Arg, args, numbers, whole};
 use super::batch::Batch;
 use super::reports::{report_args, report_text};
-use super::session::{Row, Session, Statement, rows_at_once};
+use super::session::{Row, Session, Statement, insert_text, rows_at_once};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Digest, FileId, JobId, Report, Timestamp};
 
@@ -110,7 +110,7 @@ impl Db {
     /// Reserves places for all files of a job, or for none. Durable. Done again with the same files, it returns them as
     /// they stand by then.
     pub async fn reserve(&self, job: JobId, reservations: &[Reservation]) -> Result<Vec<ArchivedFile>, ReserveError> {
-        if let Some(long) = reservations.iter().find(|wanted| wanted.location.len() > LONGEST_LOCATION) {
+        if let Some(long) = too_long(reservations) {
             return Err(ReserveError::TooLong(long.location.clone()));
         }
         let ordered = in_order(reservations);
@@ -147,8 +147,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Vec<ArchivedFile>, ReserveError> {
         let job = report.job_id;
-        let fits = reservations.iter().all(|wanted| wanted.location.len() <= LONGEST_LOCATION);
-        if fits && (1..=FEW).contains(&reservations.len()) {
+        if too_long(reservations).is_none() && (1..=FEW).contains(&reservations.len()) {
             let document = report_text(report);
             let mut batch = Batch::new(true);
             batch.add(self.report_statement(), report_args(report, epoch, now, &document));
@@ -267,6 +266,10 @@ impl Db {
     }
 }
 
+fn too_long(reservations: &[Reservation]) -> Option<&Reservation> {
+    reservations.iter().find(|wanted| wanted.location.len() > LONGEST_LOCATION)
+}
+
 /// In one order, so that two jobs which want the same places do not wait for each other.
 fn in_order(reservations: &[Reservation]) -> Vec<&Reservation> {
     let mut ordered: Vec<_> = reservations.iter().collect();
@@ -279,12 +282,9 @@ const WIDTH: usize = 7;
 
 /// Reserves so many places, if the job is held under this epoch.
 fn reserve_held(files: usize) -> String {
-    let rows: Vec<_> = (0..files).map(|row| format!("({})", numbers(row * WIDTH + 3, WIDTH))).collect();
-    format!(
-        "{RESERVE} SELECT * FROM (VALUES {}) AS wanted
-         WHERE EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'running') RETURNING file_id",
-        rows.join(", ")
-    )
+    let held = ") AS wanted
+         WHERE EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND lease_epoch = $2 AND stage = 'running') RETURNING file_id";
+    insert_text(&format!("{RESERVE} SELECT * FROM ("), files, |row| numbers(row * WIDTH + 3, WIDTH), held)
 }
 
 fn values(job: JobId, wanted: &Reservation) -> [Arg<'_>; WIDTH] {

@@ -17,20 +17,34 @@ macro_rules! job_columns {
 }
 pub(super) use job_columns;
 
-pub(super) fn read_job(row: &Row) -> Result<Job> {
+fn read_status(row: &Row) -> Result<JobStatus> {
     let moment = |column| row.get(column).map(Timestamp::from_micros);
-    let steps: String = row.get("steps")?;
-    Ok(Job {
+    Ok(JobStatus {
         id: JobId::new(row.get("id")?),
-        kind: row.parse("kind")?,
-        user: row.get("user_name")?,
-        stage: row.parse("stage")?,
         state: row.parse("state")?,
         task: row.parse("task")?,
         percent: row.get("percent")?,
         exception: row.get("exception")?,
         created: moment("created")?,
         updated: moment("updated")?,
+        complete: row.parse::<Stage>("stage")? == Stage::Done,
+    })
+}
+
+pub(super) fn read_job(row: &Row) -> Result<Job> {
+    let JobStatus { id, state, task, percent, exception, created, updated, complete: _ } = read_status(row)?;
+    let steps: String = row.get("steps")?;
+    Ok(Job {
+        id,
+        kind: row.parse("kind")?,
+        user: row.get("user_name")?,
+        stage: row.parse("stage")?,
+        state,
+        task,
+        percent,
+        exception,
+        created,
+        updated,
         bytes: row.get("bytes")?,
         files: row.get("files")?,
         submitter: row.get("submitter")?,
@@ -246,21 +260,8 @@ impl Db {
 
     /// What clients ask for again and again of a job, which is less than all of it.
     pub async fn job_status(&self, id: JobId) -> Result<Option<JobStatus>> {
-        let sql = "SELECT stage, state, task, percent, exception, created, updated FROM jobs WHERE id = $1";
-        let read = |row: Row| {
-            let moment = |column| row.get(column).map(Timestamp::from_micros);
-            Ok(JobStatus {
-                id,
-                state: row.parse("state")?,
-                task: row.parse("task")?,
-                percent: row.get("percent")?,
-                exception: row.get("exception")?,
-                created: moment("created")?,
-                updated: moment("updated")?,
-                complete: row.parse::<Stage>("stage")? == Stage::Done,
-            })
-        };
-        self.read().await?.row(sql, args![id]).await?.map(read).transpose()
+        let sql = "SELECT id, stage, state, task, percent, exception, created, updated FROM jobs WHERE id = $1";
+        self.read().await?.row(sql, args![id]).await?.as_ref().map(read_status).transpose()
     }
 
     /// Jobs, newest first.

@@ -65,7 +65,7 @@ pub use marks::RuleMark;
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction, TransactionRows};
 pub use migrate::SchemaState;
 pub use outbox::{DueEvent, EventCounts, EventFilter, EventRecord, EventState, Recorded};
-pub use pacifica::{ForeignJob, ForeignJobs};
+pub use pacifica::ForeignJobs;
 pub use policy::{NewRevision, PluginRecord, PluginUse, PutRevisionError, StoredPlugin, StoredRevision};
 pub use requests::Created;
 pub use retention::Forgotten;

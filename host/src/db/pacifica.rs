@@ -14,7 +14,7 @@ use super::error::{DbError, Result};
 use super::session::Row;
 use super::{Db, Durability, tls};
 use crate::config::DatabaseUrl;
-use crate::model::{JobId, JobKind, Stage, State, Task, Timestamp};
+use crate::model::{JobId, JobKind, JobStatus, Stage, State, Task, Timestamp};
 
 /// Jobs that are read and recorded at a time.
 const PAGE: i64 = 1_000;
@@ -24,27 +24,6 @@ const USER: &str = "pacifica";
 
 /// What is said of a job that had not ended.
 const UNENDED: &str = "it had not ended when this gate took the place of Pacifica Ingest; send the bundle again";
-
-/// One job, as it is to be recorded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ForeignJob {
-    /// Its id.
-    pub id: JobId,
-    /// How it ended, or has come so far.
-    pub state: State,
-    /// The task.
-    pub task: Task,
-    /// 0 to 100.
-    pub percent: f64,
-    /// What went wrong.
-    pub exception: String,
-    /// When it was made.
-    pub created: Timestamp,
-    /// When it last changed.
-    pub updated: Timestamp,
-    /// Whether it had ended, well or not.
-    pub ended: bool,
-}
 
 /// All jobs of such a database, in the order of their ids.
 pub struct ForeignJobs {
@@ -108,7 +87,7 @@ impl ForeignJobs {
     }
 
     /// The next jobs; none after the last.
-    pub async fn page(&mut self) -> Result<Option<Vec<ForeignJob>>> {
+    pub async fn page(&mut self) -> Result<Option<Vec<JobStatus>>> {
         let rows = self.connection.rows(&self.statement, Some(self.last)).await?;
         let jobs = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
         let Some(last) = jobs.last() else { return Ok(None) };
@@ -135,7 +114,7 @@ impl Connection {
     }
 }
 
-fn read(row: &Row) -> Result<ForeignJob> {
+fn read(row: &Row) -> Result<JobStatus> {
     let text = |column: &str| row.get::<Option<String>>(column).map(Option::unwrap_or_default);
     let moment = |column: &str| {
         let text = text(column)?;
@@ -144,7 +123,7 @@ fn read(row: &Row) -> Result<ForeignJob> {
     let (state, task, percent) = (text("state")?, text("task")?, text("percent")?);
     let percent: f64 = percent.parse().unwrap_or_default();
     let done = task == Task::IngestMetadata.name() && percent >= 100.0;
-    Ok(ForeignJob {
+    Ok(JobStatus {
         id: JobId::new(row.get("id")?),
         state: state.parse().unwrap_or(State::Failed),
         task: task.parse().unwrap_or(Task::Uploading),
@@ -153,7 +132,7 @@ fn read(row: &Row) -> Result<ForeignJob> {
         created: moment("created")?,
         updated: moment("updated")?,
         // As upstream concludes it; the column of that name came with its schema 2.0.
-        ended: state != State::Ok.name() || done,
+        complete: state != State::Ok.name() || done,
     })
 }
 
@@ -167,16 +146,16 @@ fn moment(text: &str) -> Option<Timestamp> {
 impl Db {
     /// Records jobs of a Pacifica Ingest, but for those that are known already, and lets ids be counted on above them.
     /// How many were recorded. Durable.
-    pub async fn import_jobs(&self, jobs: &[ForeignJob]) -> Result<u64> {
+    pub async fn import_jobs(&self, jobs: &[JobStatus]) -> Result<u64> {
         let mut values = Vec::new();
         for job in jobs {
             let kind = if job.task == Task::MoveFiles { JobKind::Move } else { JobKind::Upload };
-            let (state, exception) = match (job.ended, job.exception.as_str()) {
+            let (state, exception) = match (job.complete, job.exception.as_str()) {
                 (true, exception) => (job.state, exception),
                 (false, "") => (State::Failed, UNENDED),
                 (false, exception) => (State::Failed, exception),
             };
-            let percent = if job.ended { job.percent } else { 0.0 };
+            let percent = if job.complete { job.percent } else { 0.0 };
             values.extend([
                 Arg::from(job.id),
                 Arg::from(kind.name()),

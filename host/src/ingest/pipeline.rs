@@ -98,7 +98,8 @@ impl Pipeline {
                 Span::current().record("outcome", "done");
                 tracing::info!(job = %id, %kind, "done");
                 failpoint::pass(Point::JobFinished);
-                self.forget(id);
+                self.forget(id).await;
+                failpoint::pass(Point::SpoolCleared);
             }
             Err(StepError::Final(why)) => self.fail(&mut run, why).await,
             Err(error @ (StepError::Temporary(_) | StepError::Silent(..))) => {
@@ -201,13 +202,12 @@ impl Pipeline {
         });
     }
 
-    /// Clears the spool of a job that is done, for which nobody waits. What stays behind is the sweeper's to clear.
-    fn forget(&self, id: JobId) {
+    /// Clears the spool of a job that is done. What stays behind is the sweeper's to clear.
+    async fn forget(&self, id: JobId) {
         let spool = self.spool.clone();
-        tokio::task::spawn_blocking(move || match spool.remove(id) {
-            Ok(()) => failpoint::pass(Point::SpoolCleared),
-            Err(error) => tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now"),
-        });
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(id)).await {
+            tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now");
+        }
     }
 }
 

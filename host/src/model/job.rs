@@ -145,7 +145,7 @@ pub struct Job {
     pub steps: Vec<StepRecord>,
 }
 
-/// What Pacifica's clients read of a job.
+/// What Pacifica's clients read of a job, and its database says of one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobStatus {
     /// The job.

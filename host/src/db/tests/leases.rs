@@ -3,15 +3,7 @@ use crate::db::{DbError, Finish, JobFacts};
 use crate::model::{FileId, JobStatus, Report, Revision, Stage, State};
 
 fn well(steps: &[StepRecord]) -> Finish<'_> {
-    Finish {
-        state: State::Ok,
-        task: Task::IngestMetadata,
-        percent: 100.0,
-        exception: "",
-        steps,
-        revision: Some(Revision::new(3)),
-        facts: None,
-    }
+    Finish { steps, ..end(State::Ok) }
 }
 
 on_both! {

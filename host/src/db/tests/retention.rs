@@ -1,12 +1,11 @@
 use super::*;
 use crate::db::{Finish, Forgotten};
-use crate::model::{Report, Revision, State, Task};
+use crate::model::{Revision, State, Task};
 
 /// A job that was judged in second 3 and ended at this one.
 async fn ended(db: &Db, id: i64, second: i64) -> JobId {
     let (id, claim) = running(db, id).await;
-    let report = Report { job_id: id, revision: Revision::new(1), accepted: true, rules: Vec::new() };
-    db.put_report(&report, claim.epoch, at(second - 1)).await.unwrap();
+    db.put_report(&report(id, 1), claim.epoch, at(second - 1)).await.unwrap();
     let (state, task, revision) = (State::Ok, Task::IngestMetadata, Some(Revision::new(1)));
     let end = Finish { state, task, percent: 100.0, exception: "", steps: &[], revision, facts: None };
     db.finish(id, claim.epoch, at(second), end).await.unwrap();
@@ -22,8 +21,7 @@ on_both! {
         let young = ended(&db, 6, 100).await;
         // Judged as long ago, and not ended.
         let (open, claim) = running(&db, 7).await;
-        let report = Report { job_id: open, revision: Revision::new(1), accepted: true, rules: Vec::new() };
-        db.put_report(&report, claim.epoch, at(3)).await.unwrap();
+        db.put_report(&report(open, 1), claim.epoch, at(3)).await.unwrap();
 
         assert_eq!(db.forget_reports(at(9), 10).await.unwrap(), 0);
         assert_eq!(db.forget_reports(at(50), 2).await.unwrap(), 2);

@@ -1,52 +1,31 @@
 //! `open tar` and `load metadata`: what the spool has of the bundle.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use super::uploaded::spooled_members;
 use super::{Loaded, Run, StepError, blocking};
 use crate::failpoint::{self, Point};
 use crate::model::{Document, DocumentError, JobId};
-use crate::seams::archive::Incoming;
-use crate::spool::{Fault, Manifest, Spool};
+use crate::spool::{Fault, Spool};
 
-/// Documents of up to so many bytes are parsed with the manifest, of bundles with up to so many members, which are opened then.
+/// Documents of up to so many bytes are parsed with the manifest.
 const SMALL: u64 = 64 << 10;
-const FEW: usize = 16;
-
-/// What is made of a small bundle in one go.
-struct Ready {
-    parsed: io::Result<Result<Document, DocumentError>>,
-    members: io::Result<HashMap<u32, Incoming>>,
-}
 
 impl Run<'_> {
     /// Takes up the manifest and fails of a bundle that is no tar at all.
     pub(in crate::ingest) async fn open_tar(&mut self) -> Result<(), StepError> {
         let (spool, id) = (self.pipeline.spool.clone(), self.id());
-        // Each time that work is handed to where it may block costs more than what a small bundle needs there.
-        let (manifest, ready) = blocking(move || {
+        // Each time that work is handed to where it may block costs more than to read and parse a small document.
+        let (manifest, parsed) = blocking(move || {
             let manifest = spool.manifest(id)?;
-            let small = |manifest: &&Manifest| {
-                manifest.fault.is_none()
-                    && manifest.members.len() <= FEW
-                    && spool.metadata_size(id).is_ok_and(|size| size <= SMALL)
-            };
-            let ready = manifest.as_ref().filter(small).map(|manifest| Ready {
-                parsed: parse(&spool, id),
-                members: spooled_members(&spool.job_folder(id), manifest.members.iter().map(|member| member.number)),
-            });
-            Ok((manifest, ready))
+            let whole = manifest.as_ref().is_some_and(|manifest| manifest.fault.is_none());
+            let parsed = (whole && spool.metadata_size(id).is_ok_and(|size| size <= SMALL)).then(|| parse(&spool, id));
+            Ok((manifest, parsed))
         })
         .await?
         .map_err(|error: io::Error| spool_failed(&error))?;
         self.manifest = manifest.ok_or_else(gone)?;
-        if let Some(Ready { parsed, members }) = ready {
-            self.parsed = Some(parsed);
-            // What could not be opened is tried again when it is needed.
-            self.members = members.unwrap_or_default();
-        }
+        self.parsed = parsed;
         match &self.manifest.fault {
             Some(Fault::NoTar(what)) => Err(StepError::Final(what.clone())),
             _ => Ok(()),

@@ -7,7 +7,6 @@ mod moved;
 mod place;
 mod uploaded;
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,8 +64,6 @@ pub(super) struct Run<'a> {
     manifest: Manifest,
     /// From `open tar` on, where it is small: its document.
     parsed: Option<io::Result<Result<Document, DocumentError>>>,
-    /// And its members, by their numbers.
-    members: HashMap<u32, Incoming>,
     /// From `load metadata` on.
     loaded: Option<Loaded>,
     /// From `Policy Validation` on.
@@ -157,7 +154,6 @@ impl<'a> Run<'a> {
             steps,
             manifest: Manifest::default(),
             parsed: None,
-            members: HashMap::new(),
             loaded: None,
             placing: Placing::Default,
             unreported: None,

@@ -77,20 +77,14 @@ impl Run<'_> {
         let folder = spool.job_folder(id);
         let wanted: Vec<(u32, u64, Digest)> =
             rows.into_iter().map(|row| (row.member.number, row.member.size, row.claimed)).collect();
-        let mut members = std::mem::take(&mut self.members);
-        if members.is_empty() {
-            let numbers: Vec<u32> = wanted.iter().map(|(number, ..)| *number).collect();
-            let opened = blocking(move || spooled_members(&folder, numbers)).await?;
-            members = opened.map_err(|error| StepError::Temporary(format!("the spool cannot be read: {error}")))?;
-        }
-        // Each row has a member of its own.
-        let checked = |(number, size, digest)| {
-            members
-                .remove(&number)
-                .map(|incoming| Checked { incoming, size, digest })
-                .ok_or_else(|| StepError::Final(format!("member {number} of the bundle is listed twice")))
-        };
-        let files = wanted.into_iter().map(checked).collect::<Result<Vec<_>, _>>()?;
+        let files = blocking(move || {
+            let origin = Origin::open(&folder)?;
+            let checked = |(number, size, digest): (u32, u64, Digest)| {
+                Ok(Checked { incoming: spooled(&origin, number)?, size, digest })
+            };
+            wanted.into_iter().map(checked).collect::<io::Result<Vec<_>>>()
+        });
+        let files = files.await?.map_err(|error| StepError::Temporary(format!("the spool cannot be read: {error}")))?;
         self.put_in_place(files, &meter).await
     }
 }
@@ -155,15 +149,6 @@ pub(super) fn hash_file(file: &mut File, kind: HashKind, meter: &Meter) -> io::R
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Members in the spool, by their numbers.
-pub(super) fn spooled_members(
-    folder: &Path,
-    numbers: impl IntoIterator<Item = u32>,
-) -> io::Result<HashMap<u32, Incoming>> {
-    let origin = Origin::open(folder)?;
-    numbers.into_iter().map(|number| Ok((number, spooled(&origin, number)?))).collect()
 }
 
 /// A member in the spool; one that is not there has been taken in by a run before this one.
