@@ -7,13 +7,12 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use futures::TryStreamExt as _;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::Sqlite;
 use sqlx::{Either, Executor as _};
 
 use super::arg::Arg;
 use super::error::Result;
 use super::flush::Unflushed;
+use super::lanes::Lane;
 use super::session::{Row, Statement, bind};
 use super::{Db, Durability, Pools};
 use crate::failpoint::{self, Point};
@@ -73,11 +72,11 @@ impl Db {
     pub(super) async fn commit(&self, durability: Durability, batch: Batch<'_>) -> Result<(Vec<Vec<Row>>, Unflushed)> {
         match &self.pools {
             Pools::Sqlite { writer, flush, .. } => {
-                let connection = writer.acquire().await?;
+                let lane = writer.take().await?;
                 // A commit that fails leaves nothing behind: so it has to fail here.
                 failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
                 let _told = self.told_at_end();
-                let answers = at_once(Unfinished(Some(connection)), batch).await?;
+                let answers = at_once(lane, batch).await?;
                 failpoint::pass(Point::DbCommitted);
                 let durable = durability == Durability::Durable;
                 Ok((answers, if durable { Unflushed::by(flush.clone()) } else { Unflushed::default() }))
@@ -95,43 +94,22 @@ impl Db {
     }
 }
 
-/// A connection that may be in the middle of a transaction of which the library knows nothing. When nobody waits for its end
-/// any more, the connection goes: SQLite rolls back what is not committed.
-struct Unfinished(Option<PoolConnection<Sqlite>>);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(connection.detach());
-        }
-    }
-}
-
-async fn at_once(mut unfinished: Unfinished, batch: Batch<'_>) -> Result<Vec<Vec<Row>>> {
+async fn at_once(mut lane: Lane, batch: Batch<'_>) -> Result<Vec<Vec<Row>>> {
     let remembered = batch.remembered;
     let (text, values) = batch.whole();
-    let Some(connection) = &mut unfinished.0 else { return Ok(Vec::new()) };
     let query = bind(sqlx::query(Statement::built(text, remembered).text), &values).persistent(remembered);
     let (mut answers, mut rows) = (Vec::new(), Vec::new());
-    let said = async {
-        let mut answer = connection.fetch_many(query);
-        while let Some(next) = answer.try_next().await? {
-            match next {
-                Either::Right(row) => rows.push(Row::Sqlite(row)),
-                // A statement is over.
-                Either::Left(_) => answers.push(std::mem::take(&mut rows)),
-            }
+    lane.begun();
+    let mut answer = lane.fetch_many(query);
+    while let Some(next) = answer.try_next().await? {
+        match next {
+            Either::Right(row) => rows.push(Row::Sqlite(row)),
+            // A statement is over.
+            Either::Left(_) => answers.push(std::mem::take(&mut rows)),
         }
-        Ok::<_, sqlx::Error>(())
-    };
-    if let Err(error) = said.await {
-        // After some faults SQLite has rolled back by itself. Whichever way, a connection that does not say so is let go.
-        if connection.execute("ROLLBACK").await.is_ok() {
-            unfinished.0 = None;
-        }
-        return Err(error.into());
     }
-    unfinished.0 = None;
+    drop(answer);
+    lane.ended();
     // Begin and commit have answered as well.
     answers.pop();
     answers.remove(0);

@@ -26,6 +26,7 @@ mod error;
 mod flush;
 mod ids;
 mod jobs;
+mod lanes;
 mod leases;
 mod marks;
 mod metadata;
@@ -51,7 +52,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _};
 use tokio::sync::Notify;
 
@@ -75,6 +76,7 @@ pub use tokens::TokenRecord;
 
 use crate::config::DatabaseUrl;
 use flush::Flush;
+use lanes::{Lane, Lanes};
 use outbox::Outbox;
 use session::{Session, Told};
 
@@ -104,7 +106,7 @@ pub struct Db {
 
 #[derive(Clone)]
 enum Pools {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, flush: Flush },
+    Sqlite { writer: Arc<Lanes>, readers: Arc<Lanes>, flush: Flush },
     Postgres(PgPool),
 }
 
@@ -159,7 +161,7 @@ impl Db {
     /// A session to read on.
     async fn read(&self) -> Result<Session> {
         Ok(match &self.pools {
-            Pools::Sqlite { readers, .. } => Session::sqlite(readers.acquire().await?),
+            Pools::Sqlite { readers, .. } => Session::sqlite(readers.take().await?),
             Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
         })
     }
@@ -172,7 +174,7 @@ impl Db {
     /// A session on which each statement is a relaxed transaction of its own.
     async fn write(&self) -> Result<Session> {
         Ok(match &self.pools {
-            Pools::Sqlite { writer, .. } => Session::sqlite(writer.acquire().await?),
+            Pools::Sqlite { writer, .. } => Session::sqlite(writer.take().await?),
             Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
         }
         .writes(&self.written))
@@ -182,9 +184,9 @@ impl Db {
     async fn begin(&self, durability: Durability) -> Result<Session> {
         Ok(match &self.pools {
             Pools::Sqlite { writer, flush, .. } => {
-                // A transaction that begins with reading could not become a writing one if another process wrote since.
-                let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                Session::sqlite_transaction(transaction, (durability == Durability::Durable).then(|| flush.clone()))
+                let mut lane = writer.take().await?;
+                lane.begin().await?;
+                Session::sqlite_transaction(lane, (durability == Durability::Durable).then(|| flush.clone()))
             }
             Pools::Postgres(pool) => Session::postgres_transaction(match durability {
                 Durability::Relaxed => pool.begin().await?,
@@ -194,13 +196,14 @@ impl Db {
         }
         .writes(&self.written))
     }
+
     /// A session for one statement that writes, which is all there is to commit. Where the database can take it for a
     /// transaction by itself, that spares the two statements around it; so nothing undoes it when it is not committed.
     async fn begin_one(&self, durability: Durability) -> Result<Session> {
         match &self.pools {
             Pools::Sqlite { writer, flush, .. } => {
                 let flush = (durability == Durability::Durable).then(|| flush.clone());
-                Ok(Session::sqlite_one(writer.acquire().await?, flush)?.writes(&self.written))
+                Ok(Session::sqlite_one(writer.take().await?, flush)?.writes(&self.written))
             }
             Pools::Postgres(_) => self.begin(durability).await,
         }
@@ -225,43 +228,29 @@ async fn open_sqlite(file: &Path, create: bool) -> Result<Pools> {
         .pragma("cache_size", "-32768")
         .pragma("temp_store", "MEMORY");
     // Connections stay for good: the log must not be closed and begun anew while the program runs.
-    let pool = || {
-        SqlitePoolOptions::new()
-            .acquire_timeout(PATIENCE)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-    };
     let writing = options
         .clone()
         .journal_mode(SqliteJournalMode::Wal)
         .pragma("wal_autocheckpoint", LOG_PAGES)
         .pragma("journal_size_limit", "67108864");
-    let one = || {
-        pool().max_connections(1).before_acquire(|connection, _| {
-            // A disk that is full or fails may have SQLite end a transaction by itself, of which the library knows nothing: it
-            // would take this connection for one in a transaction for ever.
-            let usable = !connection.is_in_transaction();
-            Box::pin(async move { Ok(usable) })
-        })
-    };
-    let writer = first_writer(|| one().connect_with(writing.clone())).await?;
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&writer).await?;
+    let writer = Lanes::new(writing, 1);
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *first(&writer).await?).await?;
     if mode != "wal" {
         let what = format!("{} cannot have a write-ahead log; put it on a local disk", file.display());
         return Err(DbError::Other(sqlx::Error::Configuration(what.into())));
     }
     let reading = options.pragma("query_only", "ON");
-    let readers = pool().max_connections(SQLITE_READERS).connect_with(reading).await?;
+    let readers = Lanes::new(reading, SQLITE_READERS);
+    readers.take().await?;
     Ok(Pools::Sqlite { writer, readers, flush: Flush::of(file) })
 }
 
 /// Connects, again where another process is just turning the log on, for which SQLite itself does not wait.
-async fn first_writer<F: Future<Output = sqlx::Result<SqlitePool>>>(connect: impl Fn() -> F) -> Result<SqlitePool> {
+async fn first(writer: &Arc<Lanes>) -> Result<Lane> {
     const PAUSE: Duration = Duration::from_millis(50);
     let mut attempts = PATIENCE.as_millis() / PAUSE.as_millis();
     loop {
-        match connect().await.map_err(DbError::from) {
+        match writer.take().await.map_err(DbError::from) {
             Err(DbError::Unavailable(sqlx::Error::Database(_))) if attempts > 0 => attempts -= 1,
             result => return result,
         }

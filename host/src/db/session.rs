@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use super::arg::{Arg, numbers};
 use super::error::{DbError, Result};
 use super::flush::Flush;
+use super::lanes;
 use crate::failpoint::{self, Point};
 
 /// Values of one multi-row statement, well below what either database takes (32,766 and 65,535).
@@ -44,8 +45,8 @@ impl Drop for Told {
 }
 
 enum Lane {
-    Sqlite(PoolConnection<Sqlite>),
-    SqliteTransaction(Transaction<'static, Sqlite>),
+    Sqlite(lanes::Lane),
+    SqliteTransaction(lanes::Lane),
     Postgres(PoolConnection<Postgres>),
     PostgresTransaction(Transaction<'static, Postgres>),
 }
@@ -84,23 +85,23 @@ impl Statement {
 }
 
 impl Session {
-    pub(super) fn sqlite(connection: PoolConnection<Sqlite>) -> Self {
-        Self { lane: Lane::Sqlite(connection), flush: None, _told: None }
+    pub(super) fn sqlite(lane: lanes::Lane) -> Self {
+        Self { lane: Lane::Sqlite(lane), flush: None, _told: None }
     }
 
     /// For one statement that commits itself.
-    pub(super) fn sqlite_one(connection: PoolConnection<Sqlite>, flush: Option<Flush>) -> Result<Self> {
+    pub(super) fn sqlite_one(lane: lanes::Lane, flush: Option<Flush>) -> Result<Self> {
         // A commit that fails leaves nothing behind: so it has to fail here.
         failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
-        Ok(Self { lane: Lane::Sqlite(connection), flush, _told: None })
+        Ok(Self { lane: Lane::Sqlite(lane), flush, _told: None })
     }
 
     pub(super) fn postgres(connection: PoolConnection<Postgres>) -> Self {
         Self { lane: Lane::Postgres(connection), flush: None, _told: None }
     }
 
-    pub(super) fn sqlite_transaction(transaction: Transaction<'static, Sqlite>, flush: Option<Flush>) -> Self {
-        Self { lane: Lane::SqliteTransaction(transaction), flush, _told: None }
+    pub(super) fn sqlite_transaction(lane: lanes::Lane, flush: Option<Flush>) -> Self {
+        Self { lane: Lane::SqliteTransaction(lane), flush, _told: None }
     }
 
     pub(super) fn postgres_transaction(transaction: Transaction<'static, Postgres>) -> Self {
@@ -115,8 +116,7 @@ impl Session {
 
     fn wire(&mut self) -> Wire<'_> {
         match &mut self.lane {
-            Lane::Sqlite(connection) => Wire::Sqlite(connection),
-            Lane::SqliteTransaction(transaction) => Wire::Sqlite(transaction),
+            Lane::Sqlite(lane) | Lane::SqliteTransaction(lane) => Wire::Sqlite(lane),
             Lane::Postgres(connection) => Wire::Postgres(connection),
             Lane::PostgresTransaction(transaction) => Wire::Postgres(transaction),
         }
@@ -158,6 +158,21 @@ impl Session {
         Ok(self.rows(statement, args).await?.pop())
     }
 
+    /// The first row of an answer, where there is one, for a statement that only reads: it is heard of no longer than to there.
+    pub(super) async fn first(&mut self, statement: impl Into<Statement>, args: &[Arg<'_>]) -> Result<Option<Row>> {
+        let Statement { text, remembered } = statement.into();
+        Ok(match self.wire() {
+            Wire::Sqlite(connection) => {
+                let query = bind(sqlx::query(text), args).persistent(remembered);
+                query.fetch_optional(connection).await?.map(Row::Sqlite)
+            }
+            Wire::Postgres(connection) => {
+                let query = bind(sqlx::query(text), args).persistent(remembered);
+                query.fetch_optional(connection).await?.map(Row::Postgres)
+            }
+        })
+    }
+
     /// Several statements in one text, without values.
     pub(super) async fn script(&mut self, text: &'static str) -> Result<()> {
         match self.wire() {
@@ -194,16 +209,16 @@ impl Session {
     pub(super) async fn commit(self) -> Result<()> {
         let may_fail = || failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io);
         match self.lane {
-            Lane::SqliteTransaction(transaction) => {
+            Lane::SqliteTransaction(mut lane) => {
                 may_fail()?;
-                transaction.commit().await?;
+                lane.commit().await?;
             }
             Lane::PostgresTransaction(transaction) => {
                 may_fail()?;
                 transaction.commit().await?;
             }
             // Its statement has committed itself; others may write now.
-            Lane::Sqlite(connection) => drop(connection),
+            Lane::Sqlite(lane) => drop(lane),
             Lane::Postgres(connection) => drop(connection),
         }
         failpoint::pass(Point::DbCommitted);
