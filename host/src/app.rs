@@ -59,10 +59,10 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let delivering = stop.clone();
         tasks.spawn(async move { deliverer.run(delivering).await });
     }
-    if roles.worker {
-        let pipeline = parts.pipeline(&settings, cut.clone());
+    let pipeline = roles.worker.then(|| Arc::new(parts.pipeline(&settings, cut.clone())));
+    if let Some(pipeline) = pipeline.clone() {
         let sweeper = Sweeper {
-            pipeline: pipeline.clone(),
+            pipeline: (*pipeline).clone(),
             every: settings.worker.sweep,
             uploads: parts.uploads.clone(),
             expire_uploads: settings.uploads.expire,
@@ -89,7 +89,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
             format!("cannot listen on {listen}; is another server there? --listen names another address")
         })?;
         let address = listener.local_addr()?;
-        let router = http::router(parts.site(&settings, &stop));
+        let router = http::router(parts.site(&settings, &stop, pipeline.clone()));
         let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
         tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
         announce(&format!("listening on http://{address}"));
@@ -100,7 +100,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let listener = TcpListener::bind(listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {listen}; metrics.listen names another"))?;
         tracing::info!(address = %listener.local_addr()?, "metrics are served");
-        let router = http::operations(parts.site(&settings, &stop));
+        let router = http::operations(parts.site(&settings, &stop, pipeline));
         let (serving, patience) = (stop.clone(), settings.worker.stop_timeout);
         tasks.spawn(async move { http::serve(listener, router, serving, patience).await });
     }
@@ -140,8 +140,8 @@ pub async fn run_again(settings: &Settings, again: Again) -> anyhow::Result<Opti
     let renewals = parts.renewals(settings, &renewing);
     let run = async {
         let file = std::fs::File::open(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let intake = parts.site(settings, &CancellationToken::new()).intake;
-        if intake.readmit(id, kind, &user, file).await?.is_none() {
+        let site = parts.site(settings, &CancellationToken::new(), None);
+        if site.intake.readmit(id, kind, &user, file).await?.is_none() {
             return Ok(None);
         }
         let pipeline = parts.pipeline(settings, CancellationToken::new());
@@ -278,18 +278,19 @@ impl Parts {
         }
     }
 
-    fn site(&self, settings: &Settings, stop: &CancellationToken) -> Site {
+    fn site(&self, settings: &Settings, stop: &CancellationToken, worker: Option<Arc<Pipeline>>) -> Arc<Site> {
         let intake = Intake {
             db: self.db.clone(),
             spool: self.spool.clone(),
             ids: self.seams.ids.clone(),
             wake: Arc::new(self.queue.clone()),
+            worker,
             owner: self.owner.clone(),
             lease: settings.worker.lease,
             held: self.receiving.clone(),
         };
         let (store, expire) = (self.uploads.clone(), settings.uploads.expire);
-        Site {
+        Arc::new(Site {
             in_parts: Uploads { intake: intake.clone(), store, expire },
             intake,
             db: self.db.clone(),
@@ -308,7 +309,7 @@ impl Parts {
             configured: Arc::new(settings.clone()),
             max_document: settings.spool.max_metadata,
             uploads: Arc::new(tokio::sync::Semaphore::new(settings.http.max_uploads)),
-        }
+        })
     }
 }
 

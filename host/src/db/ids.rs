@@ -111,7 +111,7 @@ pub(super) fn add_file_ids(batch: &mut Batch<'_>, job: JobId, count: u64) {
     batch.add(keep_ids!("SELECT $1, next - $2, $2 FROM ids WHERE mode = $3"), args![job, count, IdMode::File.name()]);
 }
 
-fn read_ids(row: Option<&Row>) -> Result<Vec<FileId>> {
+pub(super) fn read_ids(row: Option<&Row>) -> Result<Vec<FileId>> {
     let row = row.ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
     Ok(listed(row.get("first_id")?, row.get("count")?))
 }

@@ -3,7 +3,8 @@
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::batch::Batch;
 use super::flush::Unflushed;
-use super::ids::{IdMode, add_file_ids};
+use super::ids::{IdMode, add_file_ids, read_ids};
+use super::leases::Claim;
 use super::session::{Row, Session, Statement};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Ending, Job, JobId, JobKind, JobStatus, Revision, Stage, State, StepRecord, Task, Timestamp};
@@ -66,6 +67,20 @@ pub(super) const OLDEST_WAITING: &str = "SELECT MIN(due) AS due FROM jobs WHERE 
 pub(super) const COUNT_UNFINISHED: &str =
     "SELECT stage, COUNT(*) AS jobs FROM jobs WHERE stage <> 'done' GROUP BY stage ORDER BY stage";
 
+const RECEIVED: &str = concat!(
+    "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3,
+         bytes = $4, files = $5, lease_owner = NULL, lease_until = NULL
+     WHERE id = $1 AND lease_owner = $2 AND stage = 'receiving' RETURNING ",
+    job_columns!()
+);
+
+const RECEIVED_AND_CLAIMED: &str = concat!(
+    "UPDATE jobs SET stage = 'running', received = $3, updated = $3, due = $3, bytes = $4, files = $5,
+         lease_until = $6, lease_epoch = lease_epoch + 1, attempts = attempts + 1
+     WHERE id = $1 AND lease_owner = $2 AND stage = 'receiving' RETURNING lease_epoch, ",
+    job_columns!()
+);
+
 /// A job whose bytes are awaited.
 #[derive(Clone, Copy, Debug)]
 pub struct NewJob<'a> {
@@ -79,6 +94,23 @@ pub struct NewJob<'a> {
     pub now: Timestamp,
     /// When the job is given up unless the owner has been heard of.
     pub lease_until: Timestamp,
+}
+
+/// A job whose bytes have come.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// The process that has received it.
+    pub owner: &'a str,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Bytes of the bundle.
+    pub bytes: u64,
+    /// Its files.
+    pub files: u64,
+    /// Whether as many ids are counted here for them, of which [`Claim`] tells.
+    pub file_ids: bool,
+    /// Until when the owner claims the job, where it goes on working on it.
+    pub lease_until: Option<Timestamp>,
 }
 
 /// Which jobs to list: those that every given field fits.
@@ -202,38 +234,42 @@ impl Db {
         Ok(touched > 0)
     }
 
-    /// Records that a job's bytes are on disk: from here on it waits for a worker. The job as it is then, which is durable
-    /// when it has been flushed. With `ids`, as many files get ids that are counted here, of which [`Claim`](super::Claim) tells.
+    /// Records that a job's bytes are on disk: from here on it waits for a worker, or is the claim of the one that receives it.
+    /// The job as it is then, which is durable when it has been flushed.
     ///
     /// Lost is the lease of a job that was given up or cancelled while it was received.
-    pub async fn job_received(
-        &self,
-        id: JobId,
-        owner: &str,
-        now: Timestamp,
-        bytes: u64,
-        files: u64,
-        ids: bool,
-    ) -> Result<(Job, Unflushed)> {
-        let received = concat!(
-            "UPDATE jobs SET stage = 'waiting', received = $3, updated = $3, due = $3,
-                 bytes = $4, files = $5, lease_owner = NULL, lease_until = NULL
-             WHERE id = $1 AND lease_owner = $2 AND stage = 'receiving' RETURNING ",
-            job_columns!()
-        );
+    pub async fn job_received(&self, id: JobId, arrival: Arrival<'_>) -> Result<(Job, Option<Claim>, Unflushed)> {
+        let Arrival { owner, now, bytes, files, file_ids, lease_until } = arrival;
         let mut batch = Batch::new(true);
-        batch.add(received, args![id, owner, now, whole(bytes), whole(files)]);
-        if ids && files > 0 {
+        let args = args![id, owner, now, whole(bytes), whole(files)];
+        match lease_until {
+            None => batch.add(RECEIVED, args),
+            Some(until) => {
+                let mut args = args.to_vec();
+                args.push(until.into());
+                batch.add(RECEIVED_AND_CLAIMED, args);
+            }
+        }
+        let counted = file_ids && files > 0;
+        if counted {
             add_file_ids(&mut batch, id, files);
         }
         let (answers, unflushed) = self.commit(Durability::Durable, batch).await?;
         if let Some(row) = answers.first().and_then(|rows| rows.first()) {
-            return Ok((read_job(row)?, unflushed));
+            let job = read_job(row)?;
+            if lease_until.is_none() {
+                return Ok((job, None, unflushed));
+            }
+            let given = answers.last().and_then(|rows| rows.first());
+            let file_ids = counted.then(|| read_ids(given)).transpose()?;
+            let epoch = row.get("lease_epoch")?;
+            let claim = Claim { job: job.clone(), epoch, received: now, fault_since: None, file_ids };
+            return Ok((job, Some(claim), unflushed));
         }
         // Said before, by a caller who never heard the answer.
         let said = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1 AND received IS NOT NULL");
         let row = self.read().await?.row(said, args![id]).await?;
-        Ok((read_job(&row.ok_or(DbError::LeaseLost(id))?)?, unflushed))
+        Ok((read_job(&row.ok_or(DbError::LeaseLost(id))?)?, None, unflushed))
     }
 
     /// Ends a job whose bytes will not come any more. Whether it was still being received.
@@ -261,7 +297,7 @@ impl Db {
     /// What clients ask for again and again of a job, which is less than all of it.
     pub async fn job_status(&self, id: JobId) -> Result<Option<JobStatus>> {
         let sql = "SELECT id, stage, state, task, percent, exception, created, updated FROM jobs WHERE id = $1";
-        self.read().await?.row(sql, args![id]).await?.as_ref().map(read_status).transpose()
+        self.read().await?.first(sql, args![id]).await?.as_ref().map(read_status).transpose()
     }
 
     /// Jobs, newest first.

@@ -60,7 +60,7 @@ pub use archive::{ArchivedFile, Reservation, ReserveError, TakenLocation};
 pub use error::{DbError, Result};
 pub use flush::Unflushed;
 pub use ids::IdMode;
-pub use jobs::{Cancelled, JobFilter, NewJob, Retried, SetJob};
+pub use jobs::{Arrival, Cancelled, JobFilter, NewJob, Retried, SetJob};
 pub use leases::{Advance, Claim, Finish, Holder, JobFacts};
 pub use marks::RuleMark;
 pub use metadata::{NewTransaction, PutTransactionError, StoredFile, StoredTransaction, TransactionRows};

@@ -57,16 +57,16 @@ impl Who {
     }
 }
 
-impl FromRequestParts<Site> for Who {
+impl FromRequestParts<Arc<Site>> for Who {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Site) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Site>) -> Result<Self, Self::Rejection> {
         Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 
 /// Finds out who is calling.
-pub(super) async fn identify(State(site): State<Site>, mut request: Request, next: Next) -> Response {
+pub(super) async fn identify(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let api = path.starts_with("/api");
     let who = match shown(request.headers()) {

@@ -1,6 +1,7 @@
 //! The acting user.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -12,10 +13,10 @@ use super::access::Who;
 /// else the default.
 pub(super) struct Caller(pub(super) String);
 
-impl FromRequestParts<Site> for Caller {
+impl FromRequestParts<Arc<Site>> for Caller {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let named = parts.headers.get(site.settings.user_header.as_str());
         let named = named.and_then(|value| value.to_str().ok()).map(str::trim).filter(|name| !name.is_empty());
@@ -28,10 +29,10 @@ impl FromRequestParts<Site> for Caller {
 /// Where a call comes from, for the record.
 pub(super) struct Peer(pub(super) String);
 
-impl FromRequestParts<Site> for Peer {
+impl FromRequestParts<Arc<Site>> for Peer {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         // What a proxy says of the address behind it is worth as much as what it says of the user.
         let behind = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());

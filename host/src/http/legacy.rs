@@ -1,5 +1,7 @@
 //! The calls of Pacifica Ingest, as its clients know them.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{RawQuery, Request};
 use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, TRANSFER_ENCODING};
@@ -96,7 +98,7 @@ pub(super) async fn root() -> Response {
     ),
 )]
 pub(super) async fn upload(
-    axum::extract::State(site): axum::extract::State<Site>,
+    axum::extract::State(site): axum::extract::State<Arc<Site>>,
     who: Who,
     Caller(user): Caller,
     request: Request,
@@ -140,7 +142,7 @@ pub(super) async fn upload(
     ),
 )]
 pub(super) async fn relocate(
-    axum::extract::State(site): axum::extract::State<Site>,
+    axum::extract::State(site): axum::extract::State<Arc<Site>>,
     who: Who,
     Caller(user): Caller,
     request: Request,
@@ -195,7 +197,7 @@ fn allowed(who: &Who) -> Result<(), LegacyError> {
     ),
 )]
 pub(super) async fn get_state(
-    axum::extract::State(site): axum::extract::State<Site>,
+    axum::extract::State(site): axum::extract::State<Arc<Site>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, LegacyError> {
     let query = query.unwrap_or_default();

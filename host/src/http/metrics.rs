@@ -1,5 +1,6 @@
 //! `/metrics`, and the counting of calls.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -24,7 +25,7 @@ use crate::traces;
     summary = "What is counted, for Prometheus",
     responses((status = 200, description = "In Prometheus's text format", body = String, content_type = "text/plain")),
 )]
-pub(super) async fn show(State(site): State<Site>) -> Result<Response, Problem> {
+pub(super) async fn show(State(site): State<Arc<Site>>) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let oldest = site.db.oldest_waiting().await?.map_or(Duration::ZERO, |since| now.since(since));
     measures::stands(&Standing {

@@ -36,7 +36,6 @@ use crate::policy::PolicyBook;
 use crate::seams::archive::Archive;
 
 /// What handlers need.
-#[derive(Clone)]
 pub struct Site {
     /// Receives bundles.
     pub intake: Intake,
@@ -75,7 +74,7 @@ macro_rules! routes {
         #[cfg(test)]
         const $list: Routes = &[$(($path, &[stringify!($method) $(, stringify!($more))*])),*];
 
-        fn $routes() -> Router<Site> {
+        fn $routes() -> Router<Arc<Site>> {
             Router::new()$(.route($path, $method($handler)$(.$more($other))*))*
         }
     };
@@ -146,12 +145,12 @@ routes! { API, api_routes:
 const ROUTES: [(&str, Routes); 4] = [("", LEGACY), ("", OPERATIONS), ("/api", UPLOADS), ("/api", API)];
 
 /// What tells how a process is, and nothing else: for a port of its own, which a worker has no other.
-pub fn operations(site: Site) -> Router {
+pub fn operations(site: Arc<Site>) -> Router {
     operations_routes().with_state(site)
 }
 
 /// All calls.
-pub fn router(site: Site) -> Router {
+pub fn router(site: Arc<Site>) -> Router {
     let legacy = legacy_routes().method_not_allowed_fallback(legacy::method_not_allowed).fallback(legacy::not_found);
     let uploads = upload_routes().route_layer(middleware::from_fn_with_state(site.clone(), access::uploaders));
     let api = api_routes()

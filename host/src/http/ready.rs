@@ -1,5 +1,7 @@
 //! `/readyz`: whether this process can do its work, and what keeps it from it.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -53,7 +55,7 @@ pub(super) async fn healthy() -> StatusCode {
         (status = 503, description = "It cannot; `checks` says why", body = Readiness),
     ),
 )]
-pub(super) async fn ready(State(site): State<Site>) -> (StatusCode, Json<Readiness>) {
+pub(super) async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, Json<Readiness>) {
     let readiness = Readiness::of(&site).await;
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))

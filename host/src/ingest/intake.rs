@@ -7,15 +7,16 @@ use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tracing::{Instrument as _, Span};
 
-use super::Wake;
 use super::held::{Held, Hold};
-use crate::db::{Created, Db, DbError, IdMode, NewJob};
+use super::steps::Opened;
+use super::{Pipeline, Wake};
+use crate::db::{Arrival, Created, Db, DbError, IdMode, NewJob};
 use crate::failpoint::{self, Point};
 use crate::measures;
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::seams::SeamError;
 use crate::seams::ids::Ids;
-use crate::spool::{BodyError, ReceiveError, Spool, body_channel};
+use crate::spool::{BodyError, Manifest, ReceiveError, Spool, body_channel};
 
 /// Receives bundles and makes jobs of them.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Intake {
     pub ids: Arc<dyn Ids>,
     /// Who is told of a new job.
     pub wake: Arc<dyn Wake>,
+    /// What works jobs off in this process, where something does.
+    pub worker: Option<Arc<Pipeline>>,
     /// This process, as its leases name it.
     pub owner: Arc<str>,
     /// How long a lease lasts.
@@ -99,10 +102,7 @@ impl Intake {
         let receiving = tokio::spawn(
             async move {
                 reader.wait_for_first().await;
-                let spool = intake.spool.clone();
-                let received = tokio::task::spawn_blocking(move || spool.receive_tar(job, reader)).await;
-                let received = received.map_err(|_| IntakeError::Stopping)?;
-                let received = received.map(|manifest| (manifest.bytes(), manifest.members.len() as u64));
+                let received = intake.receive(job, move |spool| spool.receive_tar(job, reader)).await?;
                 intake.end(job, JobKind::Upload, received, hold).await
             }
             .in_current_span(),
@@ -121,10 +121,8 @@ impl Intake {
         let intake = self.clone();
         let receiving = tokio::spawn(
             async move {
-                let spool = intake.spool.clone();
-                let received = tokio::task::spawn_blocking(move || spool.receive_document(job, &document)).await;
-                let received = received.map_err(|_| IntakeError::Stopping)?;
-                intake.end(job, JobKind::Move, received.map(|()| (0, 0)), hold).await
+                let received = intake.receive(job, move |spool| spool.receive_document(job, &document)).await?;
+                intake.end(job, JobKind::Move, received, hold).await
             }
             .in_current_span(),
         );
@@ -150,21 +148,18 @@ impl Intake {
             self.db.create_job(id, new).await?;
             self.db.count_above(IdMode::Job, id.get()).await?;
         }
-        let spool = self.spool.clone();
-        let received = tokio::task::spawn_blocking(move || {
+        let received = self.receive(id, move |spool| {
             spool.remove(id).map_err(ReceiveError::Storage)?;
             match kind {
-                JobKind::Upload => {
-                    spool.receive_tar(id, file).map(|manifest| (manifest.bytes(), manifest.members.len() as u64))
-                }
+                JobKind::Upload => spool.receive_tar(id, file),
                 JobKind::Move => {
                     let mut document = Vec::new();
                     std::io::Read::read_to_end(&mut &file, &mut document).map_err(ReceiveError::Storage)?;
-                    spool.receive_document(id, &document).map(|()| (0, 0))
+                    spool.receive_document(id, &document)
                 }
             }
         });
-        let received = received.await.map_err(|_| IntakeError::Stopping)?;
+        let received = received.await?;
         self.end(id, kind, received, hold).await.map(Some)
     }
 
@@ -218,20 +213,39 @@ impl Intake {
         self.held.hold(id)
     }
 
+    /// Takes a bundle into the spool, where that may block.
+    async fn receive(
+        &self,
+        job: JobId,
+        receive: impl FnOnce(&Spool) -> Result<Manifest, ReceiveError> + Send + 'static,
+    ) -> Result<Result<Opened, ReceiveError>, IntakeError> {
+        let (spool, works) = (self.spool.clone(), self.worker.is_some());
+        let receiving = tokio::task::spawn_blocking(move || {
+            let manifest = receive(&spool)?;
+            // Who is likely to go on with it would have to come back here for the document.
+            Ok(if works { Opened::read(&spool, job, manifest) } else { Opened::unread(manifest) })
+        });
+        receiving.await.map_err(|_| IntakeError::Stopping)
+    }
+
     /// Commits what was received, or ends the job as an interrupted upload.
     async fn end(
         &self,
         job: JobId,
         kind: JobKind,
-        received: Result<(u64, u64), ReceiveError>,
+        received: Result<Opened, ReceiveError>,
         hold: Option<Hold>,
     ) -> Result<Job, IntakeError> {
         let now = Timestamp::now();
         match received {
-            Ok((bytes, files)) => {
+            Ok(opened) => {
+                let (bytes, files) = (opened.manifest.bytes(), opened.manifest.members.len() as u64);
+                let place = self.worker.as_ref().and_then(|worker| worker.place(job));
+                let lease_until = place.is_some().then(|| now.after(self.lease));
+                let file_ids = self.ids.come_with_jobs();
+                let arrival = Arrival { owner: &self.owner, now, bytes, files, file_ids, lease_until };
                 // As it is before a worker is told, so that the client sees the job as it was acknowledged.
-                let ids = self.ids.come_with_jobs();
-                let (received, unflushed) = match self.db.job_received(job, &self.owner, now, bytes, files, ids).await {
+                let (received, claim, unflushed) = match self.db.job_received(job, arrival).await {
                     Ok(received) => received,
                     Err(error) => return self.not_received(job, error).await,
                 };
@@ -240,7 +254,10 @@ impl Intake {
                 // A worker may begin at once: it flushes this with its own before it touches the archive. The client is told when
                 // both are done.
                 let woken = async {
-                    self.wake.wake(job, kind).await;
+                    match place.zip(claim) {
+                        Some((place, claim)) => place.work(claim, opened),
+                        None => self.wake.wake(job, kind).await,
+                    }
                     failpoint::pass(Point::IntakeWoken);
                 };
                 let (flushed, ()) = tokio::join!(unflushed.flush(), woken);

@@ -23,6 +23,7 @@ mod sweeper;
 mod uploads;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 
 pub use held::Held;
 pub use intake::{Intake, IntakeError, Sender, Taken};
@@ -44,4 +45,23 @@ pub trait Wake: Send + Sync {
 
     /// How many more jobs this process would take up now.
     fn free(&self) -> usize;
+
+    /// A place for one more job that need not be told of, since this process has a hand free for it and no other is to
+    /// have it. None otherwise.
+    fn slot(&self) -> Option<Slot>;
+}
+
+/// A place for one job among those that a worker of this process has in hand.
+pub struct Slot(Box<dyn FnOnce(BoxFuture<'static, ()>) + Send>);
+
+impl Slot {
+    /// One in which work is begun so.
+    pub fn new(begin: impl FnOnce(BoxFuture<'static, ()>) + Send + 'static) -> Self {
+        Self(Box::new(begin))
+    }
+
+    /// Begins the work, and does not wait for its end.
+    pub(crate) fn begin(self, work: impl Future<Output = ()> + Send + 'static) {
+        (self.0)(Box::pin(work));
+    }
 }

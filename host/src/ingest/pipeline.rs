@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
-use super::held::Held;
-use super::steps::{Run, StepError};
-use super::{Sources, Wake};
+use super::held::{Held, Hold};
+use super::steps::{Opened, Run, StepError};
+use super::{Slot, Sources, Wake};
 use crate::db::{Claim, Db, DbError, Finish, PutTransactionError};
 use crate::failpoint::{self, Point};
 use crate::measures;
@@ -70,20 +70,29 @@ impl Pipeline {
         let Some(_hold) = self.held.hold(id) else { return };
         let now = Timestamp::now();
         match self.db.claim(id, &self.owner, now, now.after(self.lease)).await {
-            Ok(Some(claim)) => {
-                let span =
-                    tracing::info_span!("job", job = %id, kind = %claim.job.kind, outcome = tracing::field::Empty);
-                self.work(claim).instrument(span).await;
-            }
+            Ok(Some(claim)) => self.work(claim, None).await,
             Ok(None) => tracing::debug!(job = %id, "nothing to do: it has ended, waits, or is another worker's"),
             Err(error) => tracing::warn!(job = %id, %error, "the job cannot be taken up now; it will be woken again"),
         }
     }
 
-    async fn work(&self, claim: Claim) {
+    /// A place for a job that is about to be claimed, where this process has one.
+    pub(super) fn place(self: &Arc<Self>, id: JobId) -> Option<Place> {
+        let slot = self.wake.slot()?;
+        let hold = self.held.hold(id)?;
+        Some(Place { pipeline: self.clone(), slot, hold })
+    }
+
+    async fn work(&self, claim: Claim, received: Option<Opened>) {
+        let (id, kind) = (claim.job.id, claim.job.kind);
+        let span = tracing::info_span!("job", job = %id, %kind, outcome = tracing::field::Empty);
+        self.bring_on(claim, received).instrument(span).await;
+    }
+
+    async fn bring_on(&self, claim: Claim, received: Option<Opened>) {
         let (id, kind, epoch, fault_since) = (claim.job.id, claim.job.kind, claim.epoch, claim.fault_since);
         failpoint::pass(Point::JobClaimed);
-        let mut run = Run::new(self, claim);
+        let mut run = Run::new(self, claim, received);
         let ended = tokio::select! {
             biased;
             ended = run.all() => ended,
@@ -208,6 +217,24 @@ impl Pipeline {
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(id)).await {
             tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now");
         }
+    }
+}
+
+/// A place in this process for one job.
+pub(super) struct Place {
+    pipeline: Arc<Pipeline>,
+    slot: Slot,
+    hold: Hold,
+}
+
+impl Place {
+    /// Begins the work on the job that the place is for, which was just received.
+    pub(super) fn work(self, claim: Claim, received: Opened) {
+        let Self { pipeline, slot, hold } = self;
+        slot.begin(async move {
+            pipeline.work(claim, Some(received)).await;
+            drop(hold);
+        });
     }
 }
 

@@ -22,11 +22,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::config::{QueueTls, QueueUrl};
 use crate::failpoint::{self, Point};
-use crate::ingest::Wake;
+use crate::ingest::{Slot, Wake};
 use crate::model::{JobId, JobKind};
 use crate::seams::service::choose_cryptography;
 
@@ -94,8 +94,15 @@ pub struct Queue {
     turn: Arc<tokio::sync::Mutex<()>>,
     /// Tells the worker of this process to look at once.
     look: Arc<Mutex<Option<mpsc::UnboundedSender<()>>>>,
-    /// Those of the worker of this process, once it has one.
-    slots: Arc<OnceLock<Slots>>,
+    /// The worker of this process, once it has one.
+    worker: Arc<OnceLock<Worker>>,
+}
+
+struct Worker {
+    slots: Slots,
+    /// The jobs in hand that have not come by the queue.
+    at_once: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Queue {
@@ -116,7 +123,13 @@ impl Queue {
                 open_redis(address, tls).context("the queue's Redis cannot be used")?
             }
         };
-        Ok(Self { storage, pending: Arc::default(), turn: Arc::default(), look: Arc::default(), slots: Arc::default() })
+        Ok(Self {
+            storage,
+            pending: Arc::default(),
+            turn: Arc::default(),
+            look: Arc::default(),
+            worker: Arc::default(),
+        })
     }
 
     async fn push(&self, wake_ups: Vec<WakeUp>) -> anyhow::Result<()> {
@@ -138,7 +151,11 @@ impl Queue {
         F: Fn(JobId) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let slots = self.slots.get_or_init(|| Slots::new(concurrency));
+        let Worker { slots, at_once, .. } = self.worker.get_or_init(|| Worker {
+            slots: Slots::new(concurrency),
+            at_once: TaskTracker::new(),
+            stop: stop.clone(),
+        });
         let cleaning = tokio::spawn(stop.clone().run_until_cancelled_owned(self.clone().clean()));
         while !stop.is_cancelled() {
             let (look, looks) = mpsc::unbounded();
@@ -155,6 +172,8 @@ impl Queue {
             }
         }
         cleaning.abort();
+        at_once.close();
+        at_once.wait().await;
     }
 
     /// Removes finished wake-ups, which the queue would keep for ever.
@@ -203,7 +222,26 @@ impl Wake for Queue {
     }
 
     fn free(&self) -> usize {
-        self.slots.get().map_or(0, Slots::free)
+        self.worker.get().map_or(0, |worker| worker.slots.free())
+    }
+
+    /// A queue in a file is this machine's own, and who has a hand free need not ask it. One in Redis is there to spread the
+    /// jobs over the workers of many.
+    fn slot(&self) -> Option<Slot> {
+        let Storage::Sqlite(..) = self.storage else { return None };
+        let worker = self.worker.get()?;
+        // Before the look at `stop`: from here on its end is waited for.
+        let token = worker.at_once.token();
+        if worker.stop.is_cancelled() {
+            return None;
+        }
+        let slot = worker.slots.take()?;
+        Some(Slot::new(move |work| {
+            tokio::spawn(async move {
+                slot.run(work).await;
+                drop(token);
+            });
+        }))
     }
 }
 
@@ -395,6 +433,41 @@ mod tests {
         let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM Jobs").fetch_one(pool).await.unwrap();
         assert_eq!(left, 0);
         stop.cancel();
+        working.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_worker_of_this_process_with_a_slot_needs_no_wake_up_and_is_not_over_before_its_jobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = Queue::open(&QueueUrl::Sqlite(folder.path().join("queue.db")), &QueueTls::default()).await.unwrap();
+        assert!(queue.slot().is_none(), "there is no worker yet");
+        let stop = CancellationToken::new();
+        let mut working = tokio::spawn({
+            let (queue, stop) = (queue.clone(), stop.clone());
+            async move { queue.work(2, |_| std::future::ready(()), stop).await }
+        });
+        let first = loop {
+            match queue.slot() {
+                Some(slot) => break slot,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let second = queue.slot().unwrap();
+        assert!(queue.slot().is_none(), "both are taken");
+        assert_eq!(queue.free(), 0);
+        drop(second);
+        assert_eq!(queue.free(), 1);
+
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        first.begin(async move { drop(ended.await) });
+        stop.cancel();
+        assert!(queue.slot().is_none(), "it is told to stop");
+        tokio::select! {
+            biased;
+            _ = &mut working => panic!("its job is not over"),
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+        }
+        end.send(()).unwrap();
         working.await.unwrap();
     }
 

@@ -44,6 +44,17 @@ impl Slots {
     pub(super) fn free(&self) -> usize {
         self.count.saturating_sub(self.busy.load(Ordering::Relaxed))
     }
+
+    /// A slot, where one is free at once. Those who wait for one go first.
+    pub(super) fn take(&self) -> Option<Slot> {
+        Some(self.slot(Some(self.free.clone().try_acquire_owned().ok()?)))
+    }
+
+    fn slot(&self, permit: Option<OwnedSemaphorePermit>) -> Slot {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        let taken = Taken { busy: self.busy.clone(), _permit: permit };
+        Slot { taken, moment: self.moment, aside: self.aside.clone() }
+    }
 }
 
 impl<S> Layer<S> for Slots {
@@ -54,17 +65,37 @@ impl<S> Layer<S> for Slots {
     }
 }
 
-/// A slot with a job in it.
-struct Taken {
-    busy: Arc<AtomicUsize>,
-    _slot: Option<OwnedSemaphorePermit>,
+/// A slot for one job.
+pub(super) struct Slot {
+    taken: Taken,
+    moment: Duration,
+    aside: Arc<Semaphore>,
 }
 
-impl Taken {
-    fn new(busy: Arc<AtomicUsize>, slot: Option<OwnedSemaphorePermit>) -> Self {
-        busy.fetch_add(1, Ordering::Relaxed);
-        Self { busy, _slot: slot }
+impl Slot {
+    /// Does the work of a job. If that takes long, others get the slot meanwhile.
+    pub(super) async fn run<T>(self, work: impl Future<Output = T>) -> T {
+        let Self { taken, moment, aside } = self;
+        let mut work = std::pin::pin!(work);
+        if let Ok(done) = tokio::time::timeout(moment, &mut work).await {
+            return done;
+        }
+        let place = tokio::select! {
+            biased;
+            done = &mut work => return done,
+            place = aside.acquire() => place,
+        };
+        drop(taken);
+        let done = work.await;
+        drop(place);
+        done
     }
+}
+
+/// What is taken of the slots until the job is over, or stands aside.
+struct Taken {
+    busy: Arc<AtomicUsize>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Taken {
@@ -84,7 +115,7 @@ pub(super) struct Slotted<S> {
 
 impl<R, S> Service<R> for Slotted<S>
 where
-    S: Service<R, Future: Send + 'static>,
+    S: Service<R, Response: 'static, Error: 'static, Future: Send + 'static>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -98,23 +129,8 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let taken = Taken::new(self.slots.busy.clone(), self.slot.take());
-        let (moment, aside) = (self.slots.moment, self.slots.aside.clone());
-        let mut work = Box::pin(self.inner.call(request));
-        Box::pin(async move {
-            if let Ok(done) = tokio::time::timeout(moment, &mut work).await {
-                return done;
-            }
-            let place = tokio::select! {
-                biased;
-                done = &mut work => return done,
-                place = aside.acquire() => place,
-            };
-            drop(taken);
-            let done = work.await;
-            drop(place);
-            done
-        })
+        let slot = self.slots.slot(self.slot.take());
+        Box::pin(slot.run(self.inner.call(request)))
     }
 }
 

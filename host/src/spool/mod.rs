@@ -95,12 +95,11 @@ impl Spool {
     }
 
     /// Receives the document of a move.
-    pub fn receive_document(&self, job: JobId, document: &[u8]) -> Result<(), ReceiveError> {
+    pub fn receive_document(&self, job: JobId, document: &[u8]) -> Result<Manifest, ReceiveError> {
         self.receive(job, |folder| {
             fs::write(folder.join(METADATA), document)?;
             Ok(Manifest { metadata: true, ..Manifest::default() })
         })
-        .map(drop)
     }
 
     fn receive(&self, job: JobId, fill: impl FnOnce(&Path) -> io::Result<Manifest>) -> Result<Manifest, ReceiveError> {

@@ -63,19 +63,43 @@ on_both! {
 
     async fn a_claim_tells_the_ids_that_the_files_have_been_given(place) {
         let db = place.db().await;
+        let arrival = |now, files, file_ids| Arrival { owner: "http", now, bytes: 10, files, file_ids, lease_until: None };
         for (id, files, ids, wanted) in [(1, 2, true, Some(vec![1, 2])), (2, 0, true, None), (3, 2, false, None)] {
             let id = receiving(&db, id).await;
-            let (_, unflushed) = db.job_received(id, "http", at(1), 10, files, ids).await.unwrap();
+            let (_, _, unflushed) = db.job_received(id, arrival(at(1), files, ids)).await.unwrap();
             unflushed.flush().await.unwrap();
             let claim = db.claim(id, "worker", at(2), at(60)).await.unwrap().unwrap();
             assert_eq!(claim.file_ids, wanted.map(|ids| ids.into_iter().map(FileId::new).collect()));
         }
         // Said again, it is the same; those that come next have others.
         let (id, claim) = (JobId::new(1), vec![FileId::new(1), FileId::new(2)]);
-        db.job_received(id, "http", at(3), 10, 2, true).await.unwrap().1.flush().await.unwrap();
+        db.job_received(id, arrival(at(3), 2, true)).await.unwrap().2.flush().await.unwrap();
         assert_eq!(db.file_ids(id).await.unwrap(), Some(claim));
         let others = db.give_file_ids(JobId::new(4), 1, false).await.unwrap();
         assert!(others[0] > FileId::new(2), "{others:?}");
+    }
+
+    async fn who_has_received_a_job_can_claim_it_at_once(place) {
+        let db = place.db().await;
+        let id = receiving(&db, 1).await;
+        let arrival =
+            Arrival { owner: "http", now: at(1), bytes: 10, files: 2, file_ids: true, lease_until: Some(at(60)) };
+        let (job, claim, unflushed) = db.job_received(id, arrival).await.unwrap();
+        unflushed.flush().await.unwrap();
+        let claim = claim.unwrap();
+        assert_eq!((job.stage, job.attempts, job.bytes, &claim.job), (Stage::Running, 1, 10, &job));
+        let ids = vec![FileId::new(1), FileId::new(2)];
+        let wanted = Claim { job, epoch: 1, received: at(1), fault_since: None, file_ids: Some(ids) };
+        assert_eq!(claim, wanted);
+        // It is as good as any other.
+        assert_eq!(db.claim(id, "worker", at(2), at(60)).await.unwrap(), None);
+        db.advance(id, claim.epoch, at(3), to(Task::OpenTar, &[])).await.unwrap();
+        assert_eq!(db.heartbeat("http", &[id], at(70)).await.unwrap(), [id]);
+        // Said again, it claims nothing.
+        let (again, none, _) = db.job_received(id, Arrival { now: at(4), ..arrival }).await.unwrap();
+        assert_eq!((again.task, none), (Task::OpenTar, None));
+        let next = db.claim(id, "worker", at(71), at(90)).await.unwrap().unwrap();
+        assert_eq!((next.epoch, next.job.attempts, next.received, next.file_ids), (2, 2, at(1), claim.file_ids));
     }
 
     async fn what_clients_ask_for_is_what_the_record_says(place) {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Advance, Claim, Db, Finish, NewJob, Result};
+use super::{Advance, Arrival, Claim, Db, Finish, NewJob, Result};
 use crate::config::DatabaseUrl;
 use crate::model::{Job, JobId, JobKind, Report, Revision, State, StepRecord, Task, Timestamp};
 
@@ -109,7 +109,8 @@ async fn receiving(db: &Db, id: i64) -> JobId {
 
 /// Records that a job's bytes have arrived, on the disk.
 async fn took(db: &Db, id: JobId, owner: &str, now: Timestamp, bytes: u64, files: u64) -> Result<Job> {
-    let (job, unflushed) = db.job_received(id, owner, now, bytes, files, false).await?;
+    let arrival = Arrival { owner, now, bytes, files, file_ids: false, lease_until: None };
+    let (job, _, unflushed) = db.job_received(id, arrival).await?;
     unflushed.flush().await?;
     Ok(job)
 }

@@ -1,6 +1,8 @@
 //! `/api/events` and `/api/jobs/{id}/events`: what happens to jobs, as it happens, as Server-Sent Events
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
+use std::sync::Arc;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, HeaderMap};
@@ -55,7 +57,7 @@ pub(in crate::http) struct Filter {
     ),
 )]
 pub(in crate::http) async fn all(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     filter: Result<Query<Filter>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -91,7 +93,7 @@ pub(in crate::http) async fn all(
     ),
 )]
 pub(in crate::http) async fn of_job(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Named(text): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

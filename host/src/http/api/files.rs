@@ -1,6 +1,7 @@
 //! `/api/files/{id}`: the contents of an archived file, whole or a range of them (RFC 9110, section 14).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -46,7 +47,7 @@ const BUFFER: usize = 256 << 10;
     ),
 )]
 pub(in crate::http) async fn contents(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Named(text): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -1,5 +1,7 @@
 //! `/api/jobs`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
@@ -130,7 +132,7 @@ pub(super) fn word<T: std::str::FromStr<Err = String>>(given: Option<String>, ke
     ),
 )]
 pub(in crate::http) async fn list(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(filter) = filter.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -174,7 +176,10 @@ pub(super) async fn known(site: &Site, text: &str) -> Result<Job, Problem> {
         (status = 404, description = "There is no such job"),
     ),
 )]
-pub(in crate::http) async fn show(State(site): State<Site>, Named(text): Named<String>) -> Result<Response, Problem> {
+pub(in crate::http) async fn show(
+    State(site): State<Arc<Site>>,
+    Named(text): Named<String>,
+) -> Result<Response, Problem> {
     let job = known(&site, &text).await?;
     Ok(Json(JobDetails::of(&site.db, job).await?).into_response())
 }
@@ -194,7 +199,10 @@ pub(in crate::http) async fn show(State(site): State<Site>, Named(text): Named<S
         (status = 410, description = "It was validated, and its report was kept for as long as reports are"),
     ),
 )]
-pub(in crate::http) async fn report(State(site): State<Site>, Named(text): Named<String>) -> Result<Response, Problem> {
+pub(in crate::http) async fn report(
+    State(site): State<Arc<Site>>,
+    Named(text): Named<String>,
+) -> Result<Response, Problem> {
     let job = known(&site, &text).await?;
     let report = site.db.get_report(job.id).await?;
     let report = report.ok_or_else(|| no_report(&job))?;
@@ -226,7 +234,10 @@ fn no_report(job: &Job) -> Problem {
         (status = 404, description = "There is no such job"),
     ),
 )]
-pub(in crate::http) async fn files(State(site): State<Site>, Named(text): Named<String>) -> Result<Response, Problem> {
+pub(in crate::http) async fn files(
+    State(site): State<Arc<Site>>,
+    Named(text): Named<String>,
+) -> Result<Response, Problem> {
     let job = known(&site, &text).await?;
     let stored = site.db.transaction(job.id).await?.map(|transaction| transaction.files).unwrap_or_default();
     let view = |file: StoredFile| FileView { id: file.id, file };
@@ -250,7 +261,7 @@ pub(in crate::http) async fn files(State(site): State<Site>, Named(text): Named<
     ),
 )]
 pub(in crate::http) async fn retry(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(text): Named<String>,
 ) -> Result<Json<JobView>, Problem> {
@@ -289,7 +300,7 @@ pub(in crate::http) struct Cancel {
     ),
 )]
 pub(in crate::http) async fn cancel(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(text): Named<String>,
     asked: Result<Option<Json<Cancel>>, JsonRejection>,

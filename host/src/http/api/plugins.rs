@@ -55,7 +55,11 @@ struct AddedView {
         (status = 422, description = "It is no plugin, or not signed as it must be; `check` says which check was not passed"),
     ),
 )]
-pub(in crate::http) async fn add(State(site): State<Site>, who: Who, request: Request) -> Result<Response, Problem> {
+pub(in crate::http) async fn add(
+    State(site): State<Arc<Site>>,
+    who: Who,
+    request: Request,
+) -> Result<Response, Problem> {
     let bearer = who.must(Role::Admin)?;
     let (parts, body) = request.into_parts();
     let wasm = component(body).await?;
@@ -153,7 +157,7 @@ pub(in crate::http) struct Plugins {
     summary = "Plugins",
     responses((status = 200, description = "All of them", body = Plugins)),
 )]
-pub(in crate::http) async fn list(State(site): State<Site>) -> Result<Json<Plugins>, Problem> {
+pub(in crate::http) async fn list(State(site): State<Arc<Site>>) -> Result<Json<Plugins>, Problem> {
     Ok(Json(Plugins { plugins: site.policy.registry().list().await? }))
 }
 
@@ -172,7 +176,7 @@ pub(in crate::http) async fn list(State(site): State<Site>) -> Result<Json<Plugi
     ),
 )]
 pub(in crate::http) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Named(reference): Named<String>,
 ) -> Result<Json<PluginInfo>, Problem> {
     Ok(Json(known(&site, &reference).await?))
@@ -198,7 +202,7 @@ async fn known(site: &Site, reference: &str) -> Result<PluginInfo, Problem> {
     ),
 )]
 pub(in crate::http) async fn wasm(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Named(reference): Named<String>,
 ) -> Result<Response, Problem> {
     let info = known(&site, &reference).await?;
@@ -230,7 +234,7 @@ pub(in crate::http) async fn wasm(
     ),
 )]
 pub(in crate::http) async fn remove(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(reference): Named<String>,
 ) -> Result<StatusCode, Problem> {

@@ -1,6 +1,7 @@
 //! `/api/policy`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -38,7 +39,7 @@ const LARGEST_PAGE: u32 = 1_000;
         (status = 404, description = "There is none yet"),
     ),
 )]
-pub(in crate::http) async fn show(State(site): State<Site>) -> Result<Response, Problem> {
+pub(in crate::http) async fn show(State(site): State<Arc<Site>>) -> Result<Response, Problem> {
     let Some(latest) = site.db.latest_revision().await? else {
         return Err(Problem::not_found("there is no policy yet: no worker has started"));
     };
@@ -101,7 +102,7 @@ fn whole(stored: &StoredRevision) -> Result<PolicyView, Problem> {
     ),
 )]
 pub(in crate::http) async fn replace(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     peer: Peer,
     headers: HeaderMap,
@@ -136,7 +137,7 @@ pub(in crate::http) async fn replace(
     ),
 )]
 pub(in crate::http) async fn check(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     document: Result<Json<PolicyDocument>, JsonRejection>,
 ) -> Result<Json<PolicyDiff>, Problem> {
@@ -173,7 +174,7 @@ pub(in crate::http) struct Rollback {
     ),
 )]
 pub(in crate::http) async fn roll_back(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     peer: Peer,
     headers: HeaderMap,
@@ -238,7 +239,7 @@ struct RevisionView {
     ),
 )]
 pub(in crate::http) async fn revisions(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<Revisions>, Problem> {
     let Query(paging) = paging.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -269,7 +270,10 @@ pub(in crate::http) async fn revisions(
         (status = 404, description = "There is no such revision"),
     ),
 )]
-pub(in crate::http) async fn revision(State(site): State<Site>, Named(n): Named<String>) -> Result<Response, Problem> {
+pub(in crate::http) async fn revision(
+    State(site): State<Arc<Site>>,
+    Named(n): Named<String>,
+) -> Result<Response, Problem> {
     let n: Revision = id(&n, "revision")?;
     let stored = site.db.revision(n).await?.ok_or_else(|| Problem::not_found(format!("there is no revision {n}")))?;
     tagged(&stored)
@@ -291,7 +295,7 @@ pub(in crate::http) async fn revision(State(site): State<Site>, Named(n): Named<
     ),
 )]
 pub(in crate::http) async fn diff(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Named((n, m)): Named<(String, String)>,
 ) -> Result<Json<PolicyDiff>, Problem> {
     Ok(Json(site.policy.diff(id(&n, "revision")?, id(&m, "revision")?).await?))
@@ -312,7 +316,7 @@ pub(in crate::http) struct Marks {
     summary = "Rules that failed too often in a row",
     responses((status = 200, description = "The marks", body = Marks)),
 )]
-pub(in crate::http) async fn marks(State(site): State<Site>) -> Result<Json<Marks>, Problem> {
+pub(in crate::http) async fn marks(State(site): State<Arc<Site>>) -> Result<Json<Marks>, Problem> {
     Ok(Json(Marks { marks: site.policy.unhealthy().await? }))
 }
 
@@ -332,7 +336,7 @@ pub(in crate::http) async fn marks(State(site): State<Site>) -> Result<Json<Mark
     ),
 )]
 pub(in crate::http) async fn lift(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(rule): Named<String>,
 ) -> Result<StatusCode, Problem> {

@@ -1,6 +1,7 @@
 //! `/api/policy/replay` and `/api/jobs/{id}/revalidate`: what was judged, judged again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -59,7 +60,7 @@ pub(in crate::http) struct Asked {
     ),
 )]
 pub(in crate::http) async fn replay(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     asked: Result<Json<Asked>, JsonRejection>,
 ) -> Result<Json<Again>, Problem> {
@@ -117,7 +118,7 @@ pub(in crate::http) struct Revalidated {
     ),
 )]
 pub(in crate::http) async fn revalidate(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(text): Named<String>,
 ) -> Result<Json<Revalidated>, Problem> {

@@ -1,5 +1,7 @@
 //! `/api/tables`: what admins load for rules to read.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
@@ -51,7 +53,7 @@ pub(in crate::http) struct Tables {
     summary = "Lookup tables",
     responses((status = 200, description = "The newest version of each", body = Tables)),
 )]
-pub(in crate::http) async fn list(State(site): State<Site>) -> Result<Json<Tables>, Problem> {
+pub(in crate::http) async fn list(State(site): State<Arc<Site>>) -> Result<Json<Tables>, Problem> {
     Ok(Json(Tables { tables: site.policy.tables().list().await? }))
 }
 
@@ -70,7 +72,7 @@ pub(in crate::http) async fn list(State(site): State<Site>) -> Result<Json<Table
     ),
 )]
 pub(in crate::http) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Named(name): Named<String>,
 ) -> Result<Json<TableView>, Problem> {
     let versions = site.policy.tables().versions(&known(&name)?).await?;
@@ -112,7 +114,7 @@ pub(in crate::http) struct Wanted {
     ),
 )]
 pub(in crate::http) async fn csv(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(name): Named<String>,
     wanted: Result<Query<Wanted>, QueryRejection>,
@@ -158,7 +160,7 @@ pub(in crate::http) async fn csv(
     ),
 )]
 pub(in crate::http) async fn put(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(name): Named<String>,
     reading: Result<Query<Reading>, QueryRejection>,
@@ -212,7 +214,7 @@ fn format(headers: &HeaderMap) -> Result<TableFormat, Problem> {
     ),
 )]
 pub(in crate::http) async fn remove(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(name): Named<String>,
 ) -> Result<StatusCode, Problem> {

@@ -1,5 +1,7 @@
 //! `/api/tokens`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -33,7 +35,7 @@ pub(in crate::http) struct Tokens {
     security(("token" = ["admin"])),
     responses((status = 200, description = "All of them", body = Tokens)),
 )]
-pub(in crate::http) async fn list(State(site): State<Site>, who: Who) -> Result<Json<Tokens>, Problem> {
+pub(in crate::http) async fn list(State(site): State<Arc<Site>>, who: Who) -> Result<Json<Tokens>, Problem> {
     who.must(Role::Admin)?;
     Ok(Json(Tokens { tokens: site.db.tokens().await? }))
 }
@@ -76,7 +78,7 @@ struct MadeToken {
     ),
 )]
 pub(in crate::http) async fn create(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     asked: Result<Json<NewToken>, JsonRejection>,
 ) -> Result<Response, Problem> {
@@ -108,7 +110,7 @@ pub(in crate::http) async fn create(
     ),
 )]
 pub(in crate::http) async fn revoke(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     who: Who,
     Named(id): Named<String>,
 ) -> Result<StatusCode, Problem> {

@@ -46,7 +46,7 @@ pub(in crate::http) struct Asked {
     ),
 )]
 pub(in crate::http) async fn validate(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Caller(user): Caller,
     asked: Result<Query<Asked>, QueryRejection>,
     request: Request,

@@ -61,16 +61,21 @@ impl Viewer {
     }
 }
 
-impl FromRequestParts<Site> for Viewer {
+impl FromRequestParts<Arc<Site>> for Viewer {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Site) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Site>) -> Result<Self, Self::Rejection> {
         Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 
 /// Stands before all pages.
-pub(super) async fn guard(State(site): State<Site>, uri: OriginalUri, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(site): State<Arc<Site>>,
+    uri: OriginalUri,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = uri.path();
     let open = path == "/ui/sign-in" || path.starts_with("/ui/assets/");

@@ -1,5 +1,6 @@
 //! `/ui/jobs/{id}`: one job.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -76,7 +77,7 @@ struct JobPage {
 
 /// `GET /ui/jobs/{id}`
 pub(super) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(text): Path<String>,
     Query(asked): Query<Asked>,
@@ -190,7 +191,7 @@ fn verdict(rule: &RuleReport) -> Verdict {
 
 /// `POST /ui/jobs/{id}/retry`
 pub(super) async fn retry(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(text): Path<String>,
     _: Sent,
@@ -203,7 +204,7 @@ pub(super) async fn retry(
 
 /// `POST /ui/jobs/{id}/cancel`
 pub(super) async fn cancel(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(text): Path<String>,
     sent: Sent,
@@ -264,7 +265,7 @@ struct RevalidatedPage {
 
 /// `POST /ui/jobs/{id}/revalidate`: judged again by the revision that judged it.
 pub(super) async fn revalidate(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(text): Path<String>,
     _: Sent,

@@ -1,5 +1,7 @@
 //! `/ui/jobs`: the list of jobs.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -145,7 +147,7 @@ struct JobsPage {
 
 /// `GET /ui/jobs`: newest first.
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {

@@ -20,6 +20,8 @@ mod settings;
 mod system;
 mod words;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware;
 use axum::response::Redirect;
@@ -31,7 +33,7 @@ use guard::Viewer;
 use pages::{Page, Trouble, shown};
 
 /// All pages.
-pub(super) fn router(site: Site) -> Router<Site> {
+pub(super) fn router(site: Arc<Site>) -> Router<Arc<Site>> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/ui/jobs") }))
         .route("/assets/{name}", get(assets::show))

@@ -1,6 +1,7 @@
 //! `/ui/plugins`: the plugins that there are, and new ones.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query, Request, State};
@@ -69,7 +70,7 @@ struct PluginsPage {
 }
 
 /// `GET /ui/plugins`
-pub(super) async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Trouble> {
+pub(super) async fn list(State(site): State<Arc<Site>>, viewer: Viewer) -> Result<Response, Trouble> {
     let (active, marks) = (site.policy.active(), site.policy.unhealthy().await?);
     let plugins = site.policy.registry().list().await?;
     shown(&PluginsPage {
@@ -102,7 +103,7 @@ struct PluginPage {
 
 /// `GET /ui/plugins/{plugin}`
 pub(super) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(reference): Path<String>,
     Query(asked): Query<Asked>,
@@ -128,7 +129,7 @@ pub(super) async fn show(
 }
 
 /// `POST /ui/plugins`: a component from a form.
-pub(super) async fn add(State(site): State<Site>, viewer: Viewer, request: Request) -> Result<Response, Trouble> {
+pub(super) async fn add(State(site): State<Arc<Site>>, viewer: Viewer, request: Request) -> Result<Response, Trouble> {
     let bearer = viewer.must(Role::Admin)?;
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let boundary = boundary(kind).map(str::to_owned);
@@ -151,7 +152,7 @@ pub(super) async fn add(State(site): State<Site>, viewer: Viewer, request: Reque
 
 /// `POST /ui/plugins/{plugin}/remove`
 pub(super) async fn remove(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(reference): Path<String>,
     _: Sent,
@@ -162,7 +163,7 @@ pub(super) async fn remove(
 
 /// `POST /ui/marks/{rule}/lift`: an operator takes a rule for mended.
 pub(super) async fn lift(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(rule): Path<String>,
     _: Sent,

@@ -1,5 +1,7 @@
 //! What forms send.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 
@@ -71,10 +73,10 @@ pub(super) async fn fields(site: &Site, request: Request) -> Result<Fields, Prob
     Ok(Fields::parse(&whole(request.into_body(), LARGEST_FORM, site.settings.idle_timeout).await?))
 }
 
-impl FromRequest<Site> for Sent {
+impl FromRequest<Arc<Site>> for Sent {
     type Rejection = Trouble;
 
-    async fn from_request(request: Request, site: &Site) -> Result<Self, Trouble> {
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Trouble> {
         let (mut parts, body) = request.into_parts();
         let Ok(viewer) = Viewer::from_request_parts(&mut parts, site).await;
         let fields = fields(site, Request::from_parts(parts, body)).await?;

@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
@@ -43,7 +45,11 @@ fn own(after: &str) -> &str {
 }
 
 /// `POST /ui/sign-in`: a token is exchanged for a session.
-pub(super) async fn sign_in(State(site): State<Site>, viewer: Viewer, request: Request) -> Result<Response, Trouble> {
+pub(super) async fn sign_in(
+    State(site): State<Arc<Site>>,
+    viewer: Viewer,
+    request: Request,
+) -> Result<Response, Trouble> {
     let secure = if by_https(&site, &request) { "; Secure" } else { "" };
     let sent = fields(&site, request).await?;
     let after = own(sent.get("after").unwrap_or_default()).to_owned();
@@ -64,7 +70,7 @@ pub(super) async fn sign_in(State(site): State<Site>, viewer: Viewer, request: R
 }
 
 /// `POST /ui/sign-out`: the session is over, wherever its cookie may be.
-pub(super) async fn sign_out(State(site): State<Site>, viewer: Viewer, _: Sent) -> Result<Response, Trouble> {
+pub(super) async fn sign_out(State(site): State<Arc<Site>>, viewer: Viewer, _: Sent) -> Result<Response, Trouble> {
     access::end_session(&site.db, &viewer.secret).await?;
     let cookie = format!("{COOKIE_NAME}=; HttpOnly; SameSite=Strict; Path=/ui; Max-Age=0");
     Ok(([(SET_COOKIE, cookie)], Redirect::to("/ui/sign-in")).into_response())

@@ -1,5 +1,6 @@
 //! `/ui/system`: how the gate is, and what it is made of.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -69,7 +70,7 @@ pub(super) struct Asked {
 
 /// `GET /ui/system`
 pub(super) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {

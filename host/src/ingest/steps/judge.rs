@@ -35,9 +35,9 @@ impl Run<'_> {
             job.created,
             loaded.document.clone(),
             loaded.file_ids,
-            contents::waiting(job, &self.manifest, &loaded.document, &pipeline.spool, &pipeline.sources),
+            contents::waiting(job, &self.opened.manifest, &loaded.document, &pipeline.spool, &pipeline.sources),
         ));
-        let own = unlisted(&self.manifest, &loaded.document);
+        let own = unlisted(&self.opened.manifest, &loaded.document);
         // The job keeps this snapshot, whatever becomes active meanwhile.
         let snapshot = pipeline.policy.active();
         // So it does with the tables: all of its rules read one version.

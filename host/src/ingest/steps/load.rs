@@ -6,27 +6,48 @@ use std::sync::Arc;
 use super::{Loaded, Run, StepError, blocking};
 use crate::failpoint::{self, Point};
 use crate::model::{Document, DocumentError, JobId};
-use crate::spool::{Fault, Spool};
+use crate::spool::{Fault, Manifest, Spool};
 
 /// Documents of up to so many bytes are parsed with the manifest.
 const SMALL: u64 = 64 << 10;
 
+/// What the spool has of a bundle.
+#[derive(Default)]
+pub(in crate::ingest) struct Opened {
+    pub(in crate::ingest) manifest: Manifest,
+    /// The document, where it is small and the bundle whole.
+    pub(super) parsed: Option<io::Result<Result<Document, DocumentError>>>,
+}
+
+impl Opened {
+    /// A bundle with this manifest, whose document nobody has looked at.
+    pub(in crate::ingest) fn unread(manifest: Manifest) -> Self {
+        Self { manifest, parsed: None }
+    }
+
+    /// A bundle with this manifest. Blocks.
+    pub(in crate::ingest) fn read(spool: &Spool, id: JobId, manifest: Manifest) -> Self {
+        // Each time that work is handed to where it may block costs more than to read and parse a small document.
+        let small = manifest.fault.is_none() && spool.metadata_size(id).is_ok_and(|size| size <= SMALL);
+        Self { manifest, parsed: small.then(|| parse(spool, id)) }
+    }
+}
+
 impl Run<'_> {
     /// Takes up the manifest and fails of a bundle that is no tar at all.
     pub(in crate::ingest) async fn open_tar(&mut self) -> Result<(), StepError> {
-        let (spool, id) = (self.pipeline.spool.clone(), self.id());
-        // Each time that work is handed to where it may block costs more than to read and parse a small document.
-        let (manifest, parsed) = blocking(move || {
-            let manifest = spool.manifest(id)?;
-            let whole = manifest.as_ref().is_some_and(|manifest| manifest.fault.is_none());
-            let parsed = (whole && spool.metadata_size(id).is_ok_and(|size| size <= SMALL)).then(|| parse(&spool, id));
-            Ok((manifest, parsed))
-        })
-        .await?
-        .map_err(|error: io::Error| spool_failed(&error))?;
-        self.manifest = manifest.ok_or_else(gone)?;
-        self.parsed = parsed;
-        match &self.manifest.fault {
+        self.opened = match self.received.take() {
+            Some(received) => received,
+            None => {
+                let (spool, id) = (self.pipeline.spool.clone(), self.id());
+                let opening = blocking(move || {
+                    let manifest = spool.manifest(id)?;
+                    Ok(manifest.map(|manifest| Opened::read(&spool, id, manifest)))
+                });
+                opening.await?.map_err(|error: io::Error| spool_failed(&error))?.ok_or_else(gone)?
+            }
+        };
+        match &self.opened.manifest.fault {
             Some(Fault::NoTar(what)) => Err(StepError::Final(what.clone())),
             _ => Ok(()),
         }
@@ -34,10 +55,10 @@ impl Run<'_> {
 
     /// Parses the document, and gives ids to its files.
     pub(in crate::ingest) async fn load_metadata(&mut self) -> Result<(), StepError> {
-        if let Some(Fault::Broken(what) | Fault::Metadata(what)) = &self.manifest.fault {
+        if let Some(Fault::Broken(what) | Fault::Metadata(what)) = &self.opened.manifest.fault {
             return Err(StepError::Final(what.clone()));
         }
-        let parsed = match self.parsed.take() {
+        let parsed = match self.opened.parsed.take() {
             Some(parsed) => parsed,
             None => {
                 let (spool, id) = (self.pipeline.spool.clone(), self.id());

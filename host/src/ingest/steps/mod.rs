@@ -7,20 +7,18 @@ mod moved;
 mod place;
 mod uploaded;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pipeline;
 use crate::db::{Advance, Claim, Db, DbError, JobFacts};
-use crate::model::{
-    Document, DocumentError, FileId, JobId, JobKind, Report, Revision, StepRecord, Task, Timestamp, TransactionField,
-};
+use crate::model::{Document, FileId, JobId, JobKind, Report, Revision, StepRecord, Task, Timestamp, TransactionField};
 use crate::plugin::Placement;
 use crate::seams::SeamError;
 use crate::seams::archive::Incoming;
 use crate::seams::metadata::Transaction;
-use crate::spool::Manifest;
+
+pub(super) use load::Opened;
 
 /// Lines of an exception that lists mistakes.
 const LISTED: usize = 20;
@@ -60,10 +58,10 @@ pub(super) struct Run<'a> {
     pub(super) pipeline: &'a Pipeline,
     claim: Claim,
     steps: Vec<StepRecord>,
+    /// Until `open tar`, where this process has just received the bundle.
+    received: Option<Opened>,
     /// From `open tar` on.
-    manifest: Manifest,
-    /// From `open tar` on, where it is small: its document.
-    parsed: Option<io::Result<Result<Document, DocumentError>>>,
+    opened: Opened,
     /// From `load metadata` on.
     loaded: Option<Loaded>,
     /// From `Policy Validation` on.
@@ -141,7 +139,7 @@ enum Placing {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(pipeline: &'a Pipeline, claim: Claim) -> Self {
+    pub(super) fn new(pipeline: &'a Pipeline, claim: Claim, received: Option<Opened>) -> Self {
         let (steps, revision) = (claim.job.steps.clone(), claim.job.revision);
         // What the steps say, which only workers write: the task of a job can be set by hand.
         let at_metadata = steps.iter().find(|step| step.task == Task::IngestMetadata);
@@ -152,8 +150,8 @@ impl<'a> Run<'a> {
             pipeline,
             claim,
             steps,
-            manifest: Manifest::default(),
-            parsed: None,
+            received,
+            opened: Opened::default(),
             loaded: None,
             placing: Placing::Default,
             unreported: None,

@@ -24,7 +24,7 @@ impl Run<'_> {
         self.refused()?;
         let document = self.loaded()?.document.clone();
         let members: HashMap<&BundlePath, &Member> =
-            self.manifest.members.iter().map(|member| (&member.path, member)).collect();
+            self.opened.manifest.members.iter().map(|member| (&member.path, member)).collect();
         let mut mistakes = Vec::new();
         let mut rows = Vec::with_capacity(document.files().len());
         let mut listed = HashSet::new();

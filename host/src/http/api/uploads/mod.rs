@@ -6,6 +6,8 @@
 
 mod headers;
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
@@ -35,7 +37,7 @@ const CHECKSUM_MISMATCH: u16 = 460;
     summary = "What is spoken here",
     responses((status = 204, description = "tus 1.0.0", headers(("tus-resumable" = String), ("tus-version" = String), ("tus-extension" = String), ("tus-checksum-algorithm" = String), ("tus-max-size" = Option<u64>)))),
 )]
-pub(in crate::http) async fn options(State(site): State<Site>) -> Response {
+pub(in crate::http) async fn options(State(site): State<Arc<Site>>) -> Response {
     (StatusCode::NO_CONTENT, headers::capabilities(site.settings.max_body)).into_response()
 }
 
@@ -49,7 +51,7 @@ pub(in crate::http) async fn options(State(site): State<Site>) -> Response {
     params(("id" = String, Path, description = "The upload")),
     responses((status = 204, description = "tus 1.0.0", headers(("tus-resumable" = String), ("tus-version" = String)))),
 )]
-pub(in crate::http) async fn options_of_one(site: State<Site>) -> Response {
+pub(in crate::http) async fn options_of_one(site: State<Arc<Site>>) -> Response {
     options(site).await
 }
 
@@ -74,7 +76,7 @@ pub(in crate::http) async fn options_of_one(site: State<Site>) -> Response {
         PartNotTaken,
     ),
 )]
-pub(in crate::http) async fn create(State(site): State<Site>, Caller(user): Caller, request: Request) -> Response {
+pub(in crate::http) async fn create(State(site): State<Arc<Site>>, Caller(user): Caller, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let created = begin(&site, &user, request).await;
     answer(created.map(|state| {
@@ -139,7 +141,7 @@ async fn begin(site: &Site, user: &str, request: Request) -> Result<UploadState,
     ),
 )]
 pub(in crate::http) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Caller(user): Caller,
     Named(id): Named<String>,
     headers: HeaderMap,
@@ -172,7 +174,7 @@ pub(in crate::http) async fn show(
     ),
 )]
 pub(in crate::http) async fn patch(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Caller(user): Caller,
     Named(id): Named<String>,
     request: Request,
@@ -210,7 +212,7 @@ pub(in crate::http) async fn patch(
     ),
 )]
 pub(in crate::http) async fn delete(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     Caller(user): Caller,
     Named(id): Named<String>,
     headers: HeaderMap,
@@ -240,7 +242,7 @@ pub(in crate::http) async fn delete(
     ),
 )]
 pub(in crate::http) async fn overridden(
-    state: State<Site>,
+    state: State<Arc<Site>>,
     caller: Caller,
     id: Named<String>,
     request: Request,

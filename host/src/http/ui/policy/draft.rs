@@ -1,5 +1,7 @@
 //! A policy in the making, and the steps by which it is made.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
@@ -66,7 +68,7 @@ impl Draft {
 
 /// `POST /ui/policy/draft`: one step. Nothing of it is kept here.
 pub(in crate::http::ui) async fn step(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Peer(peer): Peer,
     sent: Sent,

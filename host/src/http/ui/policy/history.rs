@@ -1,5 +1,7 @@
 //! `/ui/policy/revisions`: who changed what, when and why; and the way back.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -64,7 +66,7 @@ pub(in crate::http::ui) struct Paging {
 
 /// `GET /ui/policy/revisions`: newest first.
 pub(in crate::http::ui) async fn list(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Query(paging): Query<Paging>,
 ) -> Result<Response, Trouble> {
@@ -92,7 +94,7 @@ struct RevisionPage {
 
 /// `GET /ui/policy/revisions/{n}`
 pub(in crate::http::ui) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(n): Path<String>,
 ) -> Result<Response, Trouble> {
@@ -133,7 +135,7 @@ pub(in crate::http::ui) struct Two {
 
 /// `GET /ui/policy/diff?from=N&to=M`
 pub(in crate::http::ui) async fn diff(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Query(two): Query<Two>,
 ) -> Result<Response, Trouble> {
@@ -151,7 +153,7 @@ pub(in crate::http::ui) async fn diff(
 
 /// `POST /ui/policy/rollback`: an old revision becomes the next one, in the place of the one that the page has shown.
 pub(in crate::http::ui) async fn roll_back(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Peer(peer): Peer,
     sent: Sent,

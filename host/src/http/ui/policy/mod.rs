@@ -10,6 +10,7 @@ pub(super) mod rule;
 pub(super) mod shadow;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -175,7 +176,7 @@ pub(super) struct Asked {
 
 /// `GET /ui/policy`: the rules in force.
 pub(super) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {

@@ -1,5 +1,7 @@
 //! `/ui/policy/shadow/{rule}`: what a rule in shadow would have done.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -37,7 +39,7 @@ struct ShadowPage {
 
 /// `GET /ui/policy/shadow/{rule}`
 pub(in crate::http::ui) async fn show(
-    State(site): State<Site>,
+    State(site): State<Arc<Site>>,
     viewer: Viewer,
     Path(rule): Path<String>,
 ) -> Result<Response, Trouble> {
