@@ -5,7 +5,7 @@ use std::fs;
 use super::Stream;
 use crate::site::{Options, Site};
 use crate::uploader::TRANSACTION;
-use crate::uploader::command::{end, start};
+use crate::uploader::command::{end, said_until, start};
 use crate::uploader::relay::Relay;
 use crate::wait::{PATIENCE, until};
 
@@ -27,18 +27,15 @@ async fn it_listens_and_listens_again_when_the_connection_is_cut() {
     let folder = site.outside();
     fs::write(folder.join("a.csv"), "1,2\n").expect("a file");
     let relay = Relay::start(&site, u64::MAX).await;
-    let client = start(relay.url(), &folder, &upload());
-    for times in 1..=2 {
-        until(PATIENCE, "it listens", || async {
-            (calls(&site, "/api/jobs/{id}/events").await == times).then_some(())
-        })
-        .await;
-        if times == 1 {
-            relay.cut();
-        }
-    }
+    let mut client = start(relay.url(), &folder, &upload());
+    // One that never heard anything would not listen again.
+    let heard = said_until(&mut client, "job").await;
+    let listens = async || calls(&site, "/api/jobs/{id}/events").await;
+    assert_eq!(listens().await, 1);
+    relay.cut();
+    until(PATIENCE, "it listens again", || async { (listens().await == 2).then_some(()) }).await;
     site.start_worker();
-    let ended = end(client).await.with(0);
+    let ended = end(client).await.after(heard).with(0);
     assert_eq!(ended.event("done")["job"]["state"], "OK");
     assert_eq!(calls(&site, "/get_state").await, 0);
     let tasks: Vec<_> = ended.lines().into_iter().filter(|line| line["event"] == "job").collect();

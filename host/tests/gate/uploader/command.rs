@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::site::Site;
@@ -21,6 +22,11 @@ impl Ended {
     pub(crate) fn with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
         self
+    }
+
+    /// With what was read of its output before.
+    pub(crate) fn after(self, said: String) -> Self {
+        Self { out: said + &self.out, ..self }
     }
 
     /// The lines of JSON that it printed.
@@ -49,6 +55,23 @@ pub(crate) fn start(url: &str, folder: &Path, args: &[&str]) -> Child {
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.spawn().expect("the program starts")
+}
+
+/// What a started command says until it tells of such an event, which is the last line of that.
+pub(crate) async fn said_until(child: &mut Child, event: &str) -> String {
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut said = String::new();
+    loop {
+        let from = said.len();
+        assert!(out.read_line(&mut said).await.expect("text") > 0, "it ends without {event}: {said}");
+        let line: Value = serde_json::from_str(&said[from..]).unwrap_or_else(|error| panic!("{error} in {said}"));
+        if line["event"] == event {
+            break;
+        }
+    }
+    assert!(out.buffer().is_empty(), "it has said more");
+    child.stdout = Some(out.into_inner());
+    said
 }
 
 /// How a started command ends.
