@@ -6,9 +6,9 @@
 //! # The path of a bundle
 //!
 //! `POST /upload` → [`http`] takes the body → [`ingest::Intake`] makes the job's row and feeds the [`spool`], which takes
-//! the tar apart while it arrives → commit → [`queue`] wakes a worker → [`ingest::Pipeline`] claims the job and walks its
-//! tasks: open the tar, load the metadata, have the [`policy`] judge it (each rule a call into [`plugin`]), put the files
-//! into the archive and the metadata into its store, both behind [`seams`].
+//! the tar apart while it arrives → commit → [`queue`] wakes a worker, or has one begin at once → [`ingest::Pipeline`]
+//! walks the claimed job through its tasks: open the tar, load the metadata, have the [`policy`] judge it (each rule a
+//! call into [`plugin`]), put the files into the archive and the metadata into its store, both behind [`seams`].
 //!
 //! # The rooms, from the top down; each knows only those below it
 //!
