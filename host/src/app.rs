@@ -62,7 +62,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
     let pipeline = roles.worker.then(|| Arc::new(parts.pipeline(&settings, cut.clone())));
     if let Some(pipeline) = pipeline.clone() {
         let sweeper = Sweeper {
-            pipeline: (*pipeline).clone(),
+            pipeline: pipeline.clone(),
             every: settings.worker.sweep,
             uploads: parts.uploads.clone(),
             expire_uploads: settings.uploads.expire,

@@ -85,6 +85,11 @@ impl Lane {
         self.in_transaction = true;
     }
 
+    /// Whether one may have begun that is not over.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
     /// Commits what was begun.
     pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
         self.execute("COMMIT").await?;

@@ -161,7 +161,7 @@ impl Db {
     /// A session to read on.
     async fn read(&self) -> Result<Session> {
         Ok(match &self.pools {
-            Pools::Sqlite { readers, .. } => Session::sqlite(readers.take().await?),
+            Pools::Sqlite { readers, .. } => Session::sqlite(readers.take().await?, None),
             Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
         })
     }
@@ -174,7 +174,7 @@ impl Db {
     /// A session on which each statement is a relaxed transaction of its own.
     async fn write(&self) -> Result<Session> {
         Ok(match &self.pools {
-            Pools::Sqlite { writer, .. } => Session::sqlite(writer.take().await?),
+            Pools::Sqlite { writer, .. } => Session::sqlite(writer.take().await?, None),
             Pools::Postgres(pool) => Session::postgres(pool.acquire().await?),
         }
         .writes(&self.written))
@@ -186,7 +186,7 @@ impl Db {
             Pools::Sqlite { writer, flush, .. } => {
                 let mut lane = writer.take().await?;
                 lane.begin().await?;
-                Session::sqlite_transaction(lane, (durability == Durability::Durable).then(|| flush.clone()))
+                Session::sqlite(lane, (durability == Durability::Durable).then(|| flush.clone()))
             }
             Pools::Postgres(pool) => Session::postgres_transaction(match durability {
                 Durability::Relaxed => pool.begin().await?,

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::arg::{Arg, numbers};
 use super::error::{DbError, Result};
 use super::flush::Flush;
-use super::lanes;
+use super::lanes::Lane;
 use crate::failpoint::{self, Point};
 
 /// Values of one multi-row statement, well below what either database takes (32,766 and 65,535).
@@ -28,7 +28,7 @@ const REMEMBERED_ROWS: usize = 16;
 
 /// A connection taken for a while, with or without a transaction around what is said on it.
 pub(super) struct Session {
-    lane: Lane,
+    connection: Connection,
     /// What a commit must wait for before it may be called durable.
     flush: Option<Flush>,
     /// Last, so that it is told when the rest is over.
@@ -44,9 +44,9 @@ impl Drop for Told {
     }
 }
 
-enum Lane {
-    Sqlite(lanes::Lane),
-    SqliteTransaction(lanes::Lane),
+enum Connection {
+    /// It knows whether there is a transaction on it.
+    Sqlite(Lane),
     Postgres(PoolConnection<Postgres>),
     PostgresTransaction(Transaction<'static, Postgres>),
 }
@@ -85,27 +85,23 @@ impl Statement {
 }
 
 impl Session {
-    pub(super) fn sqlite(lane: lanes::Lane) -> Self {
-        Self { lane: Lane::Sqlite(lane), flush: None, _told: None }
+    pub(super) fn sqlite(lane: Lane, flush: Option<Flush>) -> Self {
+        Self { connection: Connection::Sqlite(lane), flush, _told: None }
     }
 
     /// For one statement that commits itself.
-    pub(super) fn sqlite_one(lane: lanes::Lane, flush: Option<Flush>) -> Result<Self> {
+    pub(super) fn sqlite_one(lane: Lane, flush: Option<Flush>) -> Result<Self> {
         // A commit that fails leaves nothing behind: so it has to fail here.
         failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
-        Ok(Self { lane: Lane::Sqlite(lane), flush, _told: None })
+        Ok(Self::sqlite(lane, flush))
     }
 
     pub(super) fn postgres(connection: PoolConnection<Postgres>) -> Self {
-        Self { lane: Lane::Postgres(connection), flush: None, _told: None }
-    }
-
-    pub(super) fn sqlite_transaction(lane: lanes::Lane, flush: Option<Flush>) -> Self {
-        Self { lane: Lane::SqliteTransaction(lane), flush, _told: None }
+        Self { connection: Connection::Postgres(connection), flush: None, _told: None }
     }
 
     pub(super) fn postgres_transaction(transaction: Transaction<'static, Postgres>) -> Self {
-        Self { lane: Lane::PostgresTransaction(transaction), flush: None, _told: None }
+        Self { connection: Connection::PostgresTransaction(transaction), flush: None, _told: None }
     }
 
     /// A session to write on: whoever waits for that is told when it is over.
@@ -115,10 +111,10 @@ impl Session {
     }
 
     fn wire(&mut self) -> Wire<'_> {
-        match &mut self.lane {
-            Lane::Sqlite(lane) | Lane::SqliteTransaction(lane) => Wire::Sqlite(lane),
-            Lane::Postgres(connection) => Wire::Postgres(connection),
-            Lane::PostgresTransaction(transaction) => Wire::Postgres(transaction),
+        match &mut self.connection {
+            Connection::Sqlite(lane) => Wire::Sqlite(lane),
+            Connection::Postgres(connection) => Wire::Postgres(connection),
+            Connection::PostgresTransaction(transaction) => Wire::Postgres(transaction),
         }
     }
 
@@ -208,18 +204,18 @@ impl Session {
     /// Ends the transaction. What is not committed is rolled back when the session is dropped.
     pub(super) async fn commit(self) -> Result<()> {
         let may_fail = || failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io);
-        match self.lane {
-            Lane::SqliteTransaction(mut lane) => {
+        match self.connection {
+            Connection::Sqlite(mut lane) if lane.in_transaction() => {
                 may_fail()?;
                 lane.commit().await?;
             }
-            Lane::PostgresTransaction(transaction) => {
+            Connection::PostgresTransaction(transaction) => {
                 may_fail()?;
                 transaction.commit().await?;
             }
             // Its statement has committed itself; others may write now.
-            Lane::Sqlite(lane) => drop(lane),
-            Lane::Postgres(connection) => drop(connection),
+            Connection::Sqlite(lane) => drop(lane),
+            Connection::Postgres(connection) => drop(connection),
         }
         failpoint::pass(Point::DbCommitted);
         match self.flush {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tracing::{Instrument as _, Span};
 
 use super::held::{Held, Hold};
+use super::pipeline::Place;
 use super::steps::Opened;
 use super::{Pipeline, Wake};
 use crate::db::{Arrival, Created, Db, DbError, IdMode, NewJob};
@@ -213,17 +214,19 @@ impl Intake {
         self.held.hold(id)
     }
 
-    /// Takes a bundle into the spool, where that may block.
+    /// Takes a bundle into the spool, where that may block, and a place for its job where this process goes on with it.
     async fn receive(
         &self,
         job: JobId,
         receive: impl FnOnce(&Spool) -> Result<Manifest, ReceiveError> + Send + 'static,
-    ) -> Result<Result<Opened, ReceiveError>, IntakeError> {
-        let (spool, works) = (self.spool.clone(), self.worker.is_some());
+    ) -> Result<Result<(Opened, Option<Place>), ReceiveError>, IntakeError> {
+        let (spool, worker) = (self.spool.clone(), self.worker.clone());
         let receiving = tokio::task::spawn_blocking(move || {
             let manifest = receive(&spool)?;
-            // Who is likely to go on with it would have to come back here for the document.
-            Ok(if works { Opened::read(&spool, job, manifest) } else { Opened::unread(manifest) })
+            let place = worker.and_then(|worker| worker.place(job));
+            // Who goes on with it would have to come back here for the document.
+            let opened = if place.is_some() { Opened::read(&spool, job, manifest) } else { Opened::unread(manifest) };
+            Ok((opened, place))
         });
         receiving.await.map_err(|_| IntakeError::Stopping)
     }
@@ -233,14 +236,13 @@ impl Intake {
         &self,
         job: JobId,
         kind: JobKind,
-        received: Result<Opened, ReceiveError>,
+        received: Result<(Opened, Option<Place>), ReceiveError>,
         hold: Option<Hold>,
     ) -> Result<Job, IntakeError> {
         let now = Timestamp::now();
         match received {
-            Ok(opened) => {
+            Ok((opened, place)) => {
                 let (bytes, files) = (opened.manifest.bytes(), opened.manifest.members.len() as u64);
-                let place = self.worker.as_ref().and_then(|worker| worker.place(job));
                 let lease_until = place.is_some().then(|| now.after(self.lease));
                 let file_ids = self.ids.come_with_jobs();
                 let arrival = Arrival { owner: &self.owner, now, bytes, files, file_ids, lease_until };

@@ -1,6 +1,7 @@
 //! What mends: lost wake-ups, uploads whose server died, files of failed jobs, and what of the spool nobody needs any more.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(3_600);
 /// Mends what crashes leave behind. Every worker has one; they do not get into each other's way.
 pub struct Sweeper {
     /// What works jobs off, whose parts are needed here.
-    pub pipeline: Pipeline,
+    pub pipeline: Arc<Pipeline>,
     /// How often to look.
     pub every: Duration,
     /// Bundles that arrive in parts.

@@ -3,6 +3,9 @@
 //! The queue carries a job's id and kind and nothing else; the database is the truth. A wake-up that comes twice finds
 //! nothing to do, one that gets lost is sent again by the sweeper. So the queue may be slow, empty or away, and no job
 //! is lost by it.
+//!
+//! Whoever receives a job in the process whose worker could have it at once, and shares that with no other machine, need not
+//! ask the queue: it gives him one of the worker's [slots](Wake::slot).
 
 mod slots;
 
@@ -442,7 +445,7 @@ mod tests {
         let queue = Queue::open(&QueueUrl::Sqlite(folder.path().join("queue.db")), &QueueTls::default()).await.unwrap();
         assert!(queue.slot().is_none(), "there is no worker yet");
         let stop = CancellationToken::new();
-        let mut working = tokio::spawn({
+        let working = tokio::spawn({
             let (queue, stop) = (queue.clone(), stop.clone());
             async move { queue.work(2, |_| std::future::ready(()), stop).await }
         });
@@ -462,11 +465,12 @@ mod tests {
         first.begin(async move { drop(ended.await) });
         stop.cancel();
         assert!(queue.slot().is_none(), "it is told to stop");
-        tokio::select! {
-            biased;
-            _ = &mut working => panic!("its job is not over"),
-            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+        // All else of it is over.
+        while !queue.worker.get().unwrap().at_once.is_closed() {
+            tokio::task::yield_now().await;
         }
+        tokio::task::yield_now().await;
+        assert!(!working.is_finished(), "its job is not over");
         end.send(()).unwrap();
         working.await.unwrap();
     }
