@@ -8,6 +8,8 @@
 
 #![allow(clippy::test_attr_in_doctest, reason = "the README shows an author how a rule is tested")]
 
+#[cfg(target_family = "wasm")]
+mod allocator;
 mod bundle;
 mod call;
 mod config;
@@ -34,11 +36,6 @@ pub mod component;
 mod gate;
 #[cfg(target_family = "wasm")]
 mod packed;
-
-/// What the gate hands over is allocated string by string, and the usual allocator of Rust's is slow at that.
-#[cfg(target_family = "wasm")]
-#[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 pub mod log;
 pub mod lookup;
