@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crossbeam_channel::{Receiver, Sender};
+use flume::{Receiver, Sender};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
@@ -54,7 +54,7 @@ impl GuestThreads {
     /// Starts so many threads, which are called by this name and a number. They end when this is dropped and the queue is
     /// empty.
     pub(super) fn start(name: &str, count: usize, slow: Option<&Self>) -> std::io::Result<Self> {
-        let (queue, work) = crossbeam_channel::unbounded();
+        let (queue, work) = flume::unbounded();
         let pool = Arc::new(Pool {
             name: name.to_owned(),
             work,
