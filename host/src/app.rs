@@ -16,7 +16,7 @@ use crate::config::{DatabaseUrl, QueueUrl, SandboxSettings, Settings};
 use crate::db::Db;
 use crate::handles;
 use crate::http::{self, Live, Site};
-use crate::ingest::{Held, Intake, Pipeline, Replay, Retention, Sources, Sweeper, Uploads};
+use crate::ingest::{Clearing, Held, Intake, Pipeline, Replay, Retention, Sources, Sweeper, Uploads};
 use crate::measures::{self, Measures};
 use crate::model::{Job, JobId, JobKind, Timestamp};
 use crate::outbox::{self, Deliverer};
@@ -60,6 +60,7 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         tasks.spawn(async move { deliverer.run(delivering).await });
     }
     let pipeline = roles.worker.then(|| Arc::new(parts.pipeline(&settings, cut.clone())));
+    let clearing = pipeline.as_ref().map(|pipeline| pipeline.clearing.clone());
     if let Some(pipeline) = pipeline.clone() {
         let sweeper = Sweeper {
             pipeline: pipeline.clone(),
@@ -113,6 +114,9 @@ pub async fn serve(settings: Settings, roles: Roles) -> anyhow::Result<()> {
         let rest = async { while tasks.join_next().await.is_some() {} };
         drop(tokio::time::timeout(Duration::from_secs(5), rest).await);
     }
+    if let Some(clearing) = clearing {
+        clearing.close().await;
+    }
     renewing.cancel();
     futures::future::join_all(renewals).await;
     parts.db.close().await;
@@ -150,7 +154,10 @@ pub async fn run_again(settings: &Settings, again: Again) -> anyhow::Result<Opti
             pipeline.run(id).await;
             match parts.db.get_job(id).await? {
                 Some(job) if !job.complete() => tokio::time::sleep(LOOK_AGAIN).await,
-                ended => return Ok(ended),
+                ended => {
+                    pipeline.clearing.close().await;
+                    return Ok(ended);
+                }
             }
         }
     };
@@ -274,6 +281,7 @@ impl Parts {
             held: self.running.clone(),
             patience: settings.worker.patience,
             max_attempts: settings.worker.max_attempts,
+            clearing: Clearing::start(self.spool.clone()),
             stop,
         }
     }

@@ -71,7 +71,7 @@ impl Db {
     /// The same, but that a durable one is on the disk when what comes with the answers has been flushed.
     pub(super) async fn commit(&self, durability: Durability, batch: Batch<'_>) -> Result<(Vec<Vec<Row>>, Unflushed)> {
         match &self.pools {
-            Pools::Sqlite { writer, flush, .. } => {
+            Pools::Sqlite { writer, .. } => {
                 let lane = writer.take().await?;
                 // A commit that fails leaves nothing behind: so it has to fail here.
                 failpoint::reach(Point::DbCommit).map_err(sqlx::Error::Io)?;
@@ -79,7 +79,7 @@ impl Db {
                 let answers = at_once(lane, batch).await?;
                 failpoint::pass(Point::DbCommitted);
                 let durable = durability == Durability::Durable;
-                Ok((answers, if durable { Unflushed::by(flush.clone()) } else { Unflushed::default() }))
+                Ok((answers, if durable { self.unflushed() } else { Unflushed::default() }))
             }
             Pools::Postgres(_) => {
                 let mut session = self.begin(durability).await?;

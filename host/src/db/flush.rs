@@ -9,6 +9,7 @@
 //! This relies on what SQLite documents of the WAL mode: a commit is its frames in the log file, frames reach the
 //! database file only after the log was flushed, and the log is begun anew only after the database file was.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,12 @@ pub(super) struct Flush(Arc<Shared>);
 #[must_use = "it is durable only when it has been flushed"]
 #[derive(Default)]
 pub struct Unflushed(Option<Flush>);
+
+impl fmt::Debug for Unflushed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Unflushed").finish_non_exhaustive()
+    }
+}
 
 impl Unflushed {
     pub(super) fn by(flush: Flush) -> Self {

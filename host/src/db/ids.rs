@@ -2,27 +2,22 @@
 
 use std::ops::Range;
 
-use super::arg::{args, whole};
-use super::batch::Batch;
+use super::arg::{Arg, args, whole};
 use super::session::Row;
 use super::{Db, DbError, Durability, Pools, Result};
 use crate::model::{FileId, JobId};
 
+/// Records the ids that were taken for a job which has none.
+pub(super) const KEEP_FIRST: &str = "INSERT INTO job_file_ids (job_id, first_id, count) VALUES ($1, $2, $3)";
+
 /// Records the ids that were taken for a job. One with another number of files was given another document, so its old ids
 /// mean nothing any more.
-macro_rules! keep_ids {
-    ($taken:literal) => {
-        concat!(
-            "INSERT INTO job_file_ids (job_id, first_id, count) ",
-            $taken,
-            " ON CONFLICT (job_id) DO UPDATE SET
-                 first_id = CASE WHEN job_file_ids.count = excluded.count
-                            THEN job_file_ids.first_id ELSE excluded.first_id END,
-                 count = excluded.count
-             RETURNING first_id, count"
-        )
-    };
-}
+pub(super) const KEEP: &str = "INSERT INTO job_file_ids (job_id, first_id, count) VALUES ($1, $2, $3)
+     ON CONFLICT (job_id) DO UPDATE SET
+         first_id = CASE WHEN job_file_ids.count = excluded.count
+                    THEN job_file_ids.first_id ELSE excluded.first_id END,
+         count = excluded.count
+     RETURNING first_id, count";
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,29 +65,10 @@ impl Db {
         Ok(())
     }
 
-    /// Gives the files of a job their ids, in the order of their rows. Asked again for as many, it answers the same; that
-    /// it may be asked again is what `again` says, or ids would be taken for nothing.
-    pub async fn give_file_ids(&self, job: JobId, count: u64, again: bool) -> Result<Vec<FileId>> {
-        if again
-            && let Some(known) = self.file_ids(job).await?
-            && known.len() as u64 == count
-        {
-            return Ok(known);
-        }
-        let mut batch = Batch::new(true);
-        add_file_ids(&mut batch, job, count);
-        let answers = self.carry_out(self.of_ids(), batch).await?;
-        read_ids(answers.last().and_then(|rows| rows.first()))
-    }
-
     /// Records ids that were taken for the files of a job, here or elsewhere. The job's ids are what this returns: where
     /// it has as many already, those.
     pub async fn keep_file_ids(&self, job: JobId, taken: Range<i64>) -> Result<Vec<FileId>> {
-        let row = self
-            .write()
-            .await?
-            .row(keep_ids!("VALUES ($1, $2, $3)"), args![job, taken.start, taken.end - taken.start])
-            .await?;
+        let row = self.write().await?.row(KEEP, &ids_args(job, &taken)).await?;
         read_ids(row.as_ref())
     }
 
@@ -100,22 +76,21 @@ impl Db {
     pub async fn file_ids(&self, job: JobId) -> Result<Option<Vec<FileId>>> {
         let row =
             self.read().await?.row("SELECT first_id, count FROM job_file_ids WHERE job_id = $1", args![job]).await?;
-        row.map(|row| Ok(listed(row.get("first_id")?, row.get("count")?))).transpose()
+        row.map(|row| read_ids(Some(&row))).transpose()
     }
 }
 
-/// Gives the files of a job ids, which the last statement answers.
-pub(super) fn add_file_ids(batch: &mut Batch<'_>, job: JobId, count: u64) {
-    let count = whole(count);
-    batch.add("UPDATE ids SET next = next + $2 WHERE mode = $1", args![IdMode::File.name(), count]);
-    batch.add(keep_ids!("SELECT $1, next - $2, $2 FROM ids WHERE mode = $3"), args![job, count, IdMode::File.name()]);
+/// The values of [`KEEP`] and of [`KEEP_FIRST`].
+pub(super) fn ids_args(job: JobId, taken: &Range<i64>) -> [Arg<'static>; 3] {
+    [job.into(), taken.start.into(), (taken.end - taken.start).into()]
 }
 
 pub(super) fn read_ids(row: Option<&Row>) -> Result<Vec<FileId>> {
     let row = row.ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
-    Ok(listed(row.get("first_id")?, row.get("count")?))
+    let (first, count): (i64, i64) = (row.get("first_id")?, row.get("count")?);
+    Ok(listed(first..first + count))
 }
 
-pub(super) fn listed(first: i64, count: i64) -> Vec<FileId> {
-    (first..first + count).map(FileId::new).collect()
+pub(super) fn listed(ids: Range<i64>) -> Vec<FileId> {
+    ids.map(FileId::new).collect()
 }

@@ -1,9 +1,11 @@
 //! The records of jobs: made, looked at, and changed by hand.
 
+use std::ops::Range;
+
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::batch::Batch;
 use super::flush::Unflushed;
-use super::ids::{IdMode, add_file_ids, read_ids};
+use super::ids::{KEEP, KEEP_FIRST, ids_args, listed, read_ids};
 use super::leases::Claim;
 use super::session::{Row, Session, Statement};
 use super::{Db, DbError, Durability, Result};
@@ -81,6 +83,11 @@ const RECEIVED_AND_CLAIMED: &str = concat!(
     job_columns!()
 );
 
+const CREATE_RECEIVED: &str =
+    "INSERT INTO jobs (id, kind, user_name, stage, state, task, created, updated, due, received,
+         bytes, files, lease_owner, lease_until, lease_epoch, attempts)
+     VALUES ($1, $2, $3, $4, 'OK', $5, $6, $7, $7, $7, $8, $9, $10, $11, $12, $12)";
+
 /// A job whose bytes are awaited.
 #[derive(Clone, Copy, Debug)]
 pub struct NewJob<'a> {
@@ -97,7 +104,7 @@ pub struct NewJob<'a> {
 }
 
 /// A job whose bytes have come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Arrival<'a> {
     /// The process that has received it.
     pub owner: &'a str,
@@ -107,8 +114,8 @@ pub struct Arrival<'a> {
     pub bytes: u64,
     /// Its files.
     pub files: u64,
-    /// Whether as many ids are counted here for them, of which [`Claim`] tells.
-    pub file_ids: bool,
+    /// As many ids that were taken for them, where they were; a job that has as many already keeps those.
+    pub file_ids: Option<Range<i64>>,
     /// Until when the owner claims the job, where it goes on working on it.
     pub lease_until: Option<Timestamp>,
 }
@@ -196,18 +203,63 @@ impl Db {
         insert_job(&mut self.write().await?, id, new).await
     }
 
-    /// The same under the next id that is counted here.
-    pub async fn create_counted_job(&self, new: NewJob<'_>) -> Result<JobId> {
+    /// Makes the record of a job whose bytes are on disk already, as [making](Self::create_job) it and
+    /// [recording](Self::job_received) that would.
+    pub async fn create_received_job(
+        &self,
+        id: JobId,
+        new: NewJob<'_>,
+        arrival: Arrival<'_>,
+    ) -> Result<(Job, Option<Claim>, Unflushed)> {
+        let Arrival { owner, now, bytes, files, file_ids, lease_until } = arrival;
+        let (claimed, task) = (lease_until.is_some(), Task::Uploading);
+        let stage = if claimed { Stage::Running } else { Stage::Waiting };
+        let (user, epoch) = (indexed(new.user), i64::from(claimed));
+        let (bytes, files) = (whole(bytes), whole(files));
         let mut batch = Batch::new(true);
-        let mode = IdMode::Job.name();
-        batch.add("UPDATE ids SET next = next + 1 WHERE mode = $1", args![mode]);
-        let insert = "INSERT INTO jobs (id, kind, user_name, stage, state, task, created, updated, due, lease_owner, lease_until)
-             SELECT next - 1, $2, $3, 'receiving', 'OK', $4, $5, $5, $5, $6, $7 FROM ids WHERE mode = $1 RETURNING id";
-        let (kind, user, task) = (new.kind.name(), indexed(new.user), Task::Uploading.name());
-        batch.add(insert, args![mode, kind, user, task, new.now, new.owner, new.lease_until]);
-        let answers = self.carry_out(self.of_ids(), batch).await?;
-        let row = answers.last().and_then(|rows| rows.first()).ok_or(DbError::Other(sqlx::Error::RowNotFound))?;
-        Ok(JobId::new(row.get("id")?))
+        let holder = claimed.then_some(owner);
+        let args = args![
+            id,
+            new.kind.name(),
+            user,
+            stage.name(),
+            task.name(),
+            new.now,
+            now,
+            bytes,
+            files,
+            holder,
+            lease_until,
+            epoch
+        ];
+        batch.add(CREATE_RECEIVED, args);
+        if let Some(taken) = &file_ids {
+            batch.add(KEEP_FIRST, ids_args(id, taken));
+        }
+        let (_, unflushed) = self.commit(Durability::Durable, batch).await?;
+        let job = Job {
+            id,
+            kind: new.kind,
+            user: user.to_owned(),
+            stage,
+            state: State::Ok,
+            task,
+            percent: 0.0,
+            exception: String::new(),
+            created: new.now,
+            updated: now,
+            bytes,
+            files,
+            submitter: None,
+            project: None,
+            instrument: None,
+            revision: None,
+            attempts: epoch,
+            steps: Vec::new(),
+        };
+        let file_ids = file_ids.map(listed);
+        let claim = claimed.then(|| Claim { job: job.clone(), epoch, received: now, fault_since: None, file_ids });
+        Ok((job, claim, unflushed))
     }
 
     /// Takes a failed job back to its beginning, to be received anew under its id. Whether it had failed.
@@ -250,9 +302,8 @@ impl Db {
                 batch.add(RECEIVED_AND_CLAIMED, args);
             }
         }
-        let counted = file_ids && files > 0;
-        if counted {
-            add_file_ids(&mut batch, id, files);
+        if let Some(taken) = &file_ids {
+            batch.add(KEEP, ids_args(id, taken));
         }
         let (answers, unflushed) = self.commit(Durability::Durable, batch).await?;
         if let Some(row) = answers.first().and_then(|rows| rows.first()) {
@@ -261,7 +312,7 @@ impl Db {
                 return Ok((job, None, unflushed));
             }
             let given = answers.last().and_then(|rows| rows.first());
-            let file_ids = counted.then(|| read_ids(given)).transpose()?;
+            let file_ids = file_ids.is_some().then(|| read_ids(given)).transpose()?;
             let epoch = row.get("lease_epoch")?;
             let claim = Claim { job: job.clone(), epoch, received: now, fault_since: None, file_ids };
             return Ok((job, Some(claim), unflushed));

@@ -5,6 +5,7 @@
 
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::batch::Batch;
+use super::flush::Unflushed;
 use super::ids::listed;
 use super::jobs::{job_columns, read_job, steps_text};
 use super::session::{Row, Session, Statement};
@@ -37,14 +38,18 @@ const ADVANCE_WITH_FACTS: &str =
      WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'";
 
 /// What is not known of the metadata stays as it was.
-const FINISH: &str = concat!(
-    "UPDATE jobs SET stage = 'done', state = $4, task = $5, percent = $6, exception = $7, steps = $8,
-         revision = $9, fault_since = NULL, updated = $3, lease_owner = NULL, lease_until = NULL,
-         submitter = COALESCE($10, submitter), project = COALESCE($11, project),
-         instrument = COALESCE($12, instrument), files = COALESCE($13, files), bytes = COALESCE($14, bytes)
-     WHERE id = $1 AND lease_epoch = $2 AND stage = 'running' RETURNING ",
-    job_columns!()
-);
+macro_rules! finish {
+    () => {
+        "UPDATE jobs SET stage = 'done', state = $4, task = $5, percent = $6, exception = $7, steps = $8,
+             revision = $9, fault_since = NULL, updated = $3, lease_owner = NULL, lease_until = NULL,
+             submitter = COALESCE($10, submitter), project = COALESCE($11, project),
+             instrument = COALESCE($12, instrument), files = COALESCE($13, files), bytes = COALESCE($14, bytes)
+         WHERE id = $1 AND lease_epoch = $2 AND stage = 'running'"
+    };
+}
+/// Of what a statement returns, SQLite makes a table first: this one is for where nobody asks.
+pub(super) const FINISH: &str = finish!();
+const FINISH_AND_TELL: &str = concat!(finish!(), " RETURNING ", job_columns!());
 
 /// The files of a job that has just ended well are in their places for good. Of one that was cancelled meanwhile they are to be
 /// taken back.
@@ -175,7 +180,7 @@ impl Db {
                 epoch: row.get("lease_epoch")?,
                 received,
                 fault_since: row.get::<Option<i64>>("fault_since")?.map(Timestamp::from_micros),
-                file_ids: file_ids.map(|(first, count)| listed(first, count)),
+                file_ids: file_ids.map(|(first, count)| listed(first..first + count)),
                 job,
             })
         })
@@ -275,21 +280,23 @@ impl Db {
         session.commit().await
     }
 
-    /// Ends a job; where it ends well, its files are in their places for good. Durable. The same end may be recorded again by the same claim.
-    pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<()> {
+    /// Ends a job; where it ends well, its files are in their places for good. Durable when it has been flushed. The same end may
+    /// be recorded again by the same claim.
+    pub async fn finish(&self, id: JobId, epoch: i64, now: Timestamp, end: Finish<'_>) -> Result<Unflushed> {
         let steps = steps_text(end.steps);
         if !self.tells() {
             let mut batch = Batch::new(true);
-            end.add_to(&mut batch, id, epoch, now, &steps);
-            let answers = self.carry_out(Durability::Durable, batch).await?;
-            return match answers.first() {
-                Some(rows) if !rows.is_empty() => Ok(()),
-                _ => ended(&mut self.read().await?, id, epoch, end.state).await,
-            };
+            end.add_to(&mut batch, FINISH_AND_TELL, id, epoch, now, &steps);
+            let (answers, unflushed) = self.commit(Durability::Durable, batch).await?;
+            if answers.first().is_none_or(Vec::is_empty) {
+                ended(&mut self.read().await?, id, epoch, end.state).await?;
+            }
+            return Ok(unflushed);
         }
         let mut session = self.begin(Durability::Durable).await?;
-        let Some(row) = session.row(FINISH, &end.args(id, epoch, now, &steps)).await? else {
-            return ended(&mut session, id, epoch, end.state).await;
+        let Some(row) = session.row(FINISH_AND_TELL, &end.args(id, epoch, now, &steps)).await? else {
+            ended(&mut session, id, epoch, end.state).await?;
+            return Ok(Unflushed::default());
         };
         if end.state == State::Ok {
             session.execute(ARCHIVED, args![id, now, epoch]).await?;
@@ -297,7 +304,7 @@ impl Db {
         let told = self.tell(&mut session, &read_job(&row)?, None).await?;
         session.commit().await?;
         self.told(told);
-        Ok(())
+        Ok(Unflushed::default())
     }
 
     /// Jobs that nobody works on and that are due, those that wait longest first: a sweeper wakes workers for them.
@@ -314,8 +321,17 @@ impl Db {
 }
 
 impl<'a> Finish<'a> {
-    pub(super) fn add_to(&'a self, batch: &mut Batch<'a>, id: JobId, epoch: i64, now: Timestamp, steps: &'a str) {
-        batch.add(FINISH, self.args(id, epoch, now, steps));
+    /// Adds it to a batch, by one of the statements above.
+    pub(super) fn add_to(
+        &'a self,
+        batch: &mut Batch<'a>,
+        statement: &'static str,
+        id: JobId,
+        epoch: i64,
+        now: Timestamp,
+        steps: &'a str,
+    ) {
+        batch.add(statement, self.args(id, epoch, now, steps));
         if self.state == State::Ok {
             batch.add(ARCHIVED, args![id, now, epoch]);
         }

@@ -2,8 +2,9 @@
 
 use super::arg::{Arg, args, indexed, numbers, whole};
 use super::batch::Batch;
+use super::flush::Unflushed;
 use super::jobs::steps_text;
-use super::leases::{Finish, ended};
+use super::leases::{FINISH, Finish, ended};
 use super::session::{Row, Session, insert_text};
 use super::{Db, DbError, Durability, Result};
 use crate::model::{Document, FileId, JobId, KeyValue, Timestamp, TransactionField};
@@ -186,7 +187,8 @@ impl Db {
         Ok(session.commit().await?)
     }
 
-    /// [Ends](Self::finish) a job well and records its transaction, both or none; done again, it says so. Durable.
+    /// [Ends](Self::finish) a job well and records its transaction, both or none; done again, it says so. Durable when it has been
+    /// flushed.
     pub async fn finish_with(
         &self,
         id: JobId,
@@ -194,22 +196,23 @@ impl Db {
         now: Timestamp,
         end: Finish<'_>,
         new: &NewTransaction<'_>,
-    ) -> Result<(), PutTransactionError> {
+    ) -> Result<Unflushed, PutTransactionError> {
         let rows = Rows::of(new)?;
         if rows.are_few() && !self.tells() {
             let steps = steps_text(end.steps);
             let mut batch = Batch::new(rows.are_usual());
-            end.add_to(&mut batch, id, epoch, now, &steps);
+            end.add_to(&mut batch, FINISH, id, epoch, now, &steps);
             let mut values = transaction(new);
             values.push(Arg::from(epoch));
             batch.add(PUT_WITH_END, values);
             rows.add_to(&mut batch);
-            match self.carry_out(Durability::Durable, batch).await {
-                Ok(_) => return Ok(()),
+            match self.commit(Durability::Durable, batch).await {
+                Ok((_, unflushed)) => return Ok(unflushed),
                 // The longer way tells what is there already.
                 Err(error) if error.is_taken() => {}
                 Err(error) if error.is_missing() => {
-                    return Ok(ended(&mut self.read().await?, id, epoch, end.state).await?);
+                    ended(&mut self.read().await?, id, epoch, end.state).await?;
+                    return Ok(self.unflushed());
                 }
                 Err(error) => return Err(error.into()),
             }

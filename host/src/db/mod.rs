@@ -129,6 +129,19 @@ impl std::fmt::Debug for Db {
 }
 
 impl Db {
+    /// What has been committed here by now, and maybe not flushed.
+    pub fn unflushed(&self) -> Unflushed {
+        match &self.pools {
+            Pools::Sqlite { flush, .. } => Unflushed::by(flush.clone()),
+            Pools::Postgres(_) => Unflushed::default(),
+        }
+    }
+
+    /// Whether the database is in this process: a commit that fails is known not to have happened.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.pools, Pools::Sqlite { .. })
+    }
+
     /// Opens the connections. Does not look at the schema: see [`check`](Db::check) and [`sync`](Db::sync).
     ///
     /// With `create`, SQLite's file is made where there is none; a database of PostgreSQL's must exist.

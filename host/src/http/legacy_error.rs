@@ -122,7 +122,9 @@ impl From<IntakeError> for LegacyError {
                         let message = format!("job {job}: the gate has no room left; try again later");
                         Self::new(StatusCode::INSUFFICIENT_STORAGE, message).with(RETRY_AFTER, RETRY_SECONDS)
                     }
-                    ReceiveError::Storage(_) => Self::busy(format!("job {job}: the gate's spool cannot be written")),
+                    ReceiveError::Storage(_) | ReceiveError::Taken => {
+                        Self::busy(format!("job {job}: the gate's spool cannot be written"))
+                    }
                 }
             }
         }

@@ -10,8 +10,9 @@ use tracing::{Instrument as _, Span};
 use super::held::{Held, Hold};
 use super::pipeline::Place;
 use super::steps::Opened;
+use super::whole::Beginning;
 use super::{Pipeline, Wake};
-use crate::db::{Arrival, Created, Db, DbError, IdMode, NewJob};
+use crate::db::{Arrival, Claim, Created, Db, DbError, IdMode, NewJob, Unflushed};
 use crate::failpoint::{self, Point};
 use crate::measures;
 use crate::model::{Job, JobId, JobKind, Timestamp};
@@ -84,14 +85,23 @@ pub enum IntakeError {
 }
 
 impl Intake {
-    /// Receives an upload. The job's row is there before the first byte is read. When this returns, the bundle is on
-    /// disk and the job is committed.
+    /// Receives an upload. The job's row is there before any of it is kept, unless all of it is there in a moment. When this
+    /// returns, the bundle is on disk and the job is committed.
     ///
     /// Should the caller be dropped (its client hung up), the upload ends as one that was interrupted.
     pub async fn upload<S>(&self, sender: Sender<'_>, body: S) -> Result<Taken, IntakeError>
     where
         S: Stream<Item = Result<Bytes, BodyError>>,
     {
+        let mut body = std::pin::pin!(body);
+        let first = match sender.key {
+            // Nothing is read of a bundle that was offered before.
+            Some(_) => Vec::new(),
+            None => match Beginning::of(body.as_mut()).await {
+                Beginning::Whole(bundle) => return self.whole_upload(sender.user, bundle).await.map(Taken::Now),
+                Beginning::Part(first) => first,
+            },
+        };
         let (job, hold) = match self.begin(sender, JobKind::Upload).await? {
             Begun::Now(job, hold) => (job, hold),
             Begun::Before(job) => return Ok(Taken::Before(job)),
@@ -103,17 +113,21 @@ impl Intake {
         let receiving = tokio::spawn(
             async move {
                 reader.wait_for_first().await;
-                let received = intake.receive(job, move |spool| spool.receive_tar(job, reader)).await?;
-                intake.end(job, JobKind::Upload, received, hold).await
+                let received =
+                    intake.receive(job, move |spool| afresh(spool, job, || spool.receive_tar(job, &mut reader)));
+                intake.end(job, received.await?, hold).await
             }
             .in_current_span(),
         );
-        forward(body, feed).await;
+        forward(futures::stream::iter(first).chain(body), feed).await;
         receiving.await.map_err(|_| IntakeError::Stopping)?.map(Taken::Now)
     }
 
     /// Receives the document of a move.
     pub async fn relocate(&self, sender: Sender<'_>, document: Bytes) -> Result<Taken, IntakeError> {
+        if sender.key.is_none() {
+            return self.whole_move(sender.user, document).await.map(Taken::Now);
+        }
         let (job, hold) = match self.begin(sender, JobKind::Move).await? {
             Begun::Now(job, hold) => (job, hold),
             Begun::Before(job) => return Ok(Taken::Before(job)),
@@ -122,8 +136,9 @@ impl Intake {
         let intake = self.clone();
         let receiving = tokio::spawn(
             async move {
-                let received = intake.receive(job, move |spool| spool.receive_document(job, &document)).await?;
-                intake.end(job, JobKind::Move, received, hold).await
+                let received =
+                    intake.receive(job, move |spool| afresh(spool, job, || spool.receive_document(job, &document)));
+                intake.end(job, received.await?, hold).await
             }
             .in_current_span(),
         );
@@ -149,19 +164,16 @@ impl Intake {
             self.db.create_job(id, new).await?;
             self.db.count_above(IdMode::Job, id.get()).await?;
         }
-        let received = self.receive(id, move |spool| {
-            spool.remove(id).map_err(ReceiveError::Storage)?;
-            match kind {
-                JobKind::Upload => spool.receive_tar(id, file),
-                JobKind::Move => {
-                    let mut document = Vec::new();
-                    std::io::Read::read_to_end(&mut &file, &mut document).map_err(ReceiveError::Storage)?;
-                    spool.receive_document(id, &document)
-                }
+        let received = self.receive(id, move |spool| match kind {
+            JobKind::Upload => afresh(spool, id, || spool.receive_tar(id, &file)),
+            JobKind::Move => {
+                let mut document = Vec::new();
+                std::io::Read::read_to_end(&mut &file, &mut document).map_err(ReceiveError::Storage)?;
+                afresh(spool, id, || spool.receive_document(id, &document))
             }
         });
         let received = received.await?;
-        self.end(id, kind, received, hold).await.map(Some)
+        self.end(id, received, hold).await.map(Some)
     }
 
     async fn begin(&self, sender: Sender<'_>, kind: JobKind) -> Result<Begun, IntakeError> {
@@ -178,23 +190,12 @@ impl Intake {
             }
             let now = Timestamp::now();
             let new = NewJob { kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
-            if sender.key.is_none() && self.ids.come_with_jobs() {
-                match self.db.create_counted_job(new).await {
-                    Ok(id) => return Ok(Begun::Now(id, self.in_hand(id))),
-                    // The longer way says what it is that is counted twice, and goes on to the next id.
-                    Err(error) if error.is_taken() => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
             let id = self.ids.job().await.map_err(IntakeError::Ids)?;
             let hold = self.in_hand(id);
             let Some(key) = sender.key else {
                 if let Err(error) = self.db.create_job(id, new).await {
-                    // Whoever gives out ids may have begun to count anew.
                     if let Ok(Some(known)) = self.db.get_job(id).await {
-                        let when = known.created;
-                        let why = format!("id {id} was given out, and a job of {when} has it: ids are counted twice");
-                        return Err(IntakeError::Ids(SeamError::Refused(why)));
+                        return Err(counted_twice(&known));
                     }
                     return Err(error.into());
                 }
@@ -208,14 +209,14 @@ impl Intake {
     }
 
     /// Takes a new job in hand.
-    fn in_hand(&self, id: JobId) -> Option<Hold> {
+    pub(super) fn in_hand(&self, id: JobId) -> Option<Hold> {
         // On all that is logged of the request from here on, and in its trace.
         Span::current().record("job", tracing::field::display(id));
         self.held.hold(id)
     }
 
     /// Takes a bundle into the spool, where that may block, and a place for its job where this process goes on with it.
-    async fn receive(
+    pub(super) async fn receive(
         &self,
         job: JobId,
         receive: impl FnOnce(&Spool) -> Result<Manifest, ReceiveError> + Send + 'static,
@@ -235,50 +236,65 @@ impl Intake {
     async fn end(
         &self,
         job: JobId,
-        kind: JobKind,
         received: Result<(Opened, Option<Place>), ReceiveError>,
         hold: Option<Hold>,
     ) -> Result<Job, IntakeError> {
-        let now = Timestamp::now();
         match received {
             Ok((opened, place)) => {
-                let (bytes, files) = (opened.manifest.bytes(), opened.manifest.members.len() as u64);
-                let lease_until = place.is_some().then(|| now.after(self.lease));
-                let file_ids = self.ids.come_with_jobs();
-                let arrival = Arrival { owner: &self.owner, now, bytes, files, file_ids, lease_until };
+                let arrival = self.arrival(&opened.manifest, place.is_some()).await;
                 // As it is before a worker is told, so that the client sees the job as it was acknowledged.
-                let (received, claim, unflushed) = match self.db.job_received(job, arrival).await {
-                    Ok(received) => received,
-                    Err(error) => return self.not_received(job, error).await,
-                };
-                failpoint::pass(Point::IntakeCommitted);
-                drop(hold);
-                // A worker may begin at once: it flushes this with its own before it touches the archive. The client is told when
-                // both are done.
-                let woken = async {
-                    match place.zip(claim) {
-                        Some((place, claim)) => place.work(claim, opened),
-                        None => self.wake.wake(job, kind).await,
-                    }
-                    failpoint::pass(Point::IntakeWoken);
-                };
-                let (flushed, ()) = tokio::join!(unflushed.flush(), woken);
-                if let Err(error) = flushed {
-                    return self.not_received(job, error).await;
+                match self.db.job_received(job, arrival).await {
+                    Ok(recorded) => self.go_on(recorded, opened, place, hold).await,
+                    Err(error) => self.not_received(job, error).await,
                 }
-                measures::received(kind, bytes);
-                Ok(received)
             }
             Err(error) => {
-                self.db.job_lost_upload(job, now, &error.to_string()).await?;
+                self.db.job_lost_upload(job, Timestamp::now(), &error.to_string()).await?;
                 Err(IntakeError::Receive { job, error })
             }
         }
     }
 
+    /// What there is to record of a bundle that is on disk, with ids for its files where they are at hand.
+    pub(super) async fn arrival(&self, manifest: &Manifest, claimed: bool) -> Arrival<'_> {
+        let files = manifest.members.len() as u64;
+        let file_ids = self.ids.at_hand(files).await;
+        let now = Timestamp::now();
+        let lease_until = claimed.then(|| now.after(self.lease));
+        Arrival { owner: &self.owner, now, bytes: manifest.bytes(), files, file_ids, lease_until }
+    }
+
+    /// Has the work begun on a job that was recorded, and sees that it is on the disk.
+    pub(super) async fn go_on(
+        &self,
+        (job, claim, unflushed): (Job, Option<Claim>, Unflushed),
+        opened: Opened,
+        place: Option<Place>,
+        hold: Option<Hold>,
+    ) -> Result<Job, IntakeError> {
+        failpoint::pass(Point::IntakeCommitted);
+        drop(hold);
+        let bytes = opened.manifest.bytes();
+        // A worker may begin at once: it flushes this with its own before it touches the archive. The client is told when both
+        // are done.
+        let woken = async {
+            match place.zip(claim) {
+                Some((place, claim)) => place.work(claim, opened),
+                None => self.wake.wake(job.id, job.kind).await,
+            }
+            failpoint::pass(Point::IntakeWoken);
+        };
+        let (flushed, ()) = tokio::join!(unflushed.flush(), woken);
+        if let Err(error) = flushed {
+            return self.not_received(job.id, error).await;
+        }
+        measures::received(job.kind, bytes);
+        Ok(job)
+    }
+
     /// A commit whose answer was lost may have happened, and then the job is run. So the bundle stays until the sweeper has ended
     /// the row, which needs the database as well.
-    async fn not_received(&self, job: JobId, error: DbError) -> Result<Job, IntakeError> {
+    pub(super) async fn not_received(&self, job: JobId, error: DbError) -> Result<Job, IntakeError> {
         if !error.is_temporary() {
             self.forget(job).await;
         }
@@ -293,12 +309,34 @@ impl Intake {
         Ok(())
     }
 
-    async fn forget(&self, job: JobId) {
+    pub(super) async fn forget(&self, job: JobId) {
         let spool = self.spool.clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(job)).await {
             tracing::warn!(%job, %error, "what was received of an upload could not be removed");
         }
     }
+}
+
+/// Receives what is of a job whose record is this one's: what the spool has of another one by its id is nobody's.
+fn afresh(
+    spool: &Spool,
+    job: JobId,
+    mut receive: impl FnMut() -> Result<Manifest, ReceiveError>,
+) -> Result<Manifest, ReceiveError> {
+    match receive() {
+        Err(ReceiveError::Taken) => {
+            spool.remove(job).map_err(ReceiveError::Storage)?;
+            receive()
+        }
+        received => received,
+    }
+}
+
+/// Whoever gives out ids may have begun to count anew.
+pub(super) fn counted_twice(known: &Job) -> IntakeError {
+    let (id, when) = (known.id, known.created);
+    let why = format!("id {id} was given out, and a job of {when} has it: ids are counted twice");
+    IntakeError::Ids(SeamError::Refused(why))
 }
 
 /// A job in the making, or one that was made before.

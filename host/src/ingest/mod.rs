@@ -1,14 +1,17 @@
 //! The way of a bundle: received, waiting, worked off step by step.
 //!
-//! - [`Intake`] receives: it makes the job's row, feeds the spool, commits, wakes a worker.
+//! - [`Intake`] receives: it makes the job's row, feeds the spool, commits, wakes a worker. What is small and whole at once it
+//!   feeds to the spool first.
 //! - [`Uploads`] receives in parts, and hands to the intake what is whole.
 //! - [`Pipeline`] works off: every step may run twice, and a step that finds its work done goes on.
+//! - [`Clearing`] forgets the bundles of jobs that ended well.
 //! - [`Replay`] judges again what was judged: by another policy, or by the same one. It touches no job.
 //! - [`Retention`] forgets what has been kept for as long as a site wants it.
 //! - [`Sweeper`] mends: it wakes jobs whose wake-up was lost, fails uploads whose server died, and clears the spool.
 //!
 //! This room sees the seams, the spool, the policy and the database; it knows neither HTTP nor queues nor wasmtime.
 
+mod clearing;
 mod contents;
 mod held;
 mod intake;
@@ -21,10 +24,12 @@ mod sources;
 mod steps;
 mod sweeper;
 mod uploads;
+mod whole;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
+pub use clearing::Clearing;
 pub use held::Held;
 pub use intake::{Intake, IntakeError, Sender, Taken};
 pub use orders::OrderError;

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
+use super::clearing::Clearing;
 use super::held::{Held, Hold};
 use super::steps::{Opened, Run, StepError};
 use super::{Slot, Sources, Wake};
-use crate::db::{Claim, Db, DbError, Finish, PutTransactionError};
+use crate::db::{Claim, Db, DbError, Finish, PutTransactionError, Unflushed};
 use crate::failpoint::{self, Point};
 use crate::measures;
 use crate::model::{JobId, JobKind, State, Task, Timestamp};
@@ -59,6 +61,8 @@ pub struct Pipeline {
     pub patience: Duration,
     /// How often a job may be taken up.
     pub max_attempts: u32,
+    /// What follows the end of a job that ended well.
+    pub clearing: Clearing,
     /// Set when this process is to stop: what is not done by then is handed back.
     pub stop: CancellationToken,
 }
@@ -103,12 +107,11 @@ impl Pipeline {
         };
         let task = run.task();
         match ended {
-            Ok(()) => {
+            Ok(end) => {
                 Span::current().record("outcome", "done");
                 tracing::info!(job = %id, %kind, "done");
                 failpoint::pass(Point::JobFinished);
-                self.forget(id).await;
-                failpoint::pass(Point::SpoolCleared);
+                self.clearing.clear(id, end).await;
             }
             Err(StepError::Final(why)) => self.fail(&mut run, why).await,
             Err(error @ (StepError::Temporary(_) | StepError::Silent(..))) => {
@@ -169,7 +172,10 @@ impl Pipeline {
             other => other,
         };
         let ended = match taken_back {
-            Ok(()) => run.finish(State::Failed, &why).await,
+            Ok(()) => match run.finish(State::Failed, &why).await {
+                Ok(end) => end.flush().await.map_err(StepError::from),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         match ended {
@@ -210,14 +216,6 @@ impl Pipeline {
             wake.wake(id, kind).await;
         });
     }
-
-    /// Clears the spool of a job that is done. What stays behind is the sweeper's to clear.
-    async fn forget(&self, id: JobId) {
-        let spool = self.spool.clone();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.remove(id)).await {
-            tracing::warn!(job = %id, %error, "the spool of a finished job cannot be cleared now");
-        }
-    }
 }
 
 /// A place in this process for one job.
@@ -239,8 +237,8 @@ impl Place {
 }
 
 impl Run<'_> {
-    /// All steps, in order.
-    async fn all(&mut self) -> Result<(), StepError> {
+    /// All steps, in order. The end is there when it has been flushed.
+    async fn all(&mut self) -> Result<Unflushed, StepError> {
         if self.attempts() > i64::from(self.pipeline.max_attempts) {
             let times = self.pipeline.max_attempts;
             return Err(StepError::Final(format!(
@@ -263,51 +261,51 @@ impl Run<'_> {
         self.finish(State::Ok, "").await
     }
 
-    async fn carry_out(&mut self, task: Task) -> Result<(), StepError> {
+    /// Boxed, each by itself: together they are kilobytes, which would be copied with all that they are part of.
+    fn carry_out(&mut self, task: Task) -> BoxFuture<'_, Result<(), StepError>> {
         match task {
             // The first task is the intake's.
-            Task::Uploading => Ok(()),
-            Task::OpenTar => self.open_tar().await,
-            Task::LoadMetadata => self.load_metadata().await,
-            Task::PolicyValidation => self.validate().await,
+            Task::Uploading => Box::pin(std::future::ready(Ok(()))),
+            Task::OpenTar => Box::pin(self.open_tar()),
+            Task::LoadMetadata => Box::pin(self.load_metadata()),
+            Task::PolicyValidation => Box::pin(self.validate()),
             // A run before this one has put them all into the archive, or it would not have come further.
-            Task::IngestFiles | Task::MoveFiles if self.files_are_in_place() => Ok(()),
-            Task::IngestFiles => self.ingest_files().await,
-            Task::MoveFiles => self.move_files().await,
-            Task::IngestMetadata => self.ingest_metadata().await,
+            Task::IngestFiles | Task::MoveFiles if self.files_are_in_place() => Box::pin(std::future::ready(Ok(()))),
+            Task::IngestFiles => Box::pin(self.ingest_files()),
+            Task::MoveFiles => Box::pin(self.move_files()),
+            Task::IngestMetadata => Box::pin(self.ingest_metadata()),
         }
     }
 
-    async fn finish(&mut self, state: State, exception: &str) -> Result<(), StepError> {
+    async fn finish(&mut self, state: State, exception: &str) -> Result<Unflushed, StepError> {
         let now = Timestamp::now();
         self.end_step(now);
         let percent = if state == State::Ok { 100.0 } else { 0.0 };
         let (task, steps, revision, facts) = (self.task(), self.steps(), self.revision(), self.facts());
         let end = Finish { state, task, percent, exception, steps, revision, facts };
         let (db, id, epoch) = (&self.pipeline.db, self.id(), self.epoch());
-        match self.unrecorded() {
+        let unflushed = match self.unrecorded() {
             Some(transaction) if state == State::Ok => {
                 db.finish_with(id, epoch, now, end, &transaction.rows()).await.map_err(|error| match error {
                     PutTransactionError::Db(error) => error.into(),
                     error => StepError::Final(error.to_string()),
-                })?;
+                })?
             }
             _ => db.finish(id, epoch, now, end).await?,
-        }
+        };
         measures::ended(self.kind(), state, task);
         for step in self.steps() {
             measures::stepped(step.task, step.ended.unwrap_or(now).since(step.started));
         }
-        Ok(())
+        Ok(unflushed)
     }
 }
 
 /// Runs a step, and notes that it has begun where it is not over in a moment.
 async fn noted_if_long(
-    step: impl Future<Output = Result<(), StepError>>,
+    mut step: BoxFuture<'_, Result<(), StepError>>,
     note: impl Future<Output = Result<(), StepError>>,
 ) -> Result<(), StepError> {
-    let mut step = std::pin::pin!(step);
     if let Ok(done) = tokio::time::timeout(MOMENT, &mut step).await {
         return done;
     }

@@ -7,16 +7,15 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
+use crate::db::NewJob;
 use crate::failpoint::{self, Point};
-use crate::model::{JobId, State, Timestamp};
+use crate::model::{JobId, JobKind, State, Timestamp};
 use crate::spool::UploadStore;
 
 /// A wake-up that was sent this recently may still be on its way.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 /// How often the spool is looked through.
 const CLEARING: Duration = Duration::from_secs(600);
-/// A folder of the spool whose job is not known may be younger than its row is visible.
-const UNKNOWN_FOR: Duration = Duration::from_secs(3_600);
 
 /// Mends what crashes leave behind. Every worker has one; they do not get into each other's way.
 pub struct Sweeper {
@@ -38,6 +37,7 @@ impl Sweeper {
         let mut sweeps = tokio::time::interval(self.every);
         sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let [mut cleared, mut expired]: [Option<Timestamp>; 2] = [None; 2];
+        let mut unknown = Vec::new();
         while stop.run_until_cancelled(sweeps.tick()).await.is_some() {
             let now = Timestamp::now();
             if let Err(error) = self.sweep(now).await {
@@ -52,10 +52,11 @@ impl Sweeper {
             }
             if cleared.is_none_or(|last| now.since(last) >= CLEARING.min(self.keep_failed)) {
                 match self.clear_spool(now).await {
-                    Ok(()) => cleared = Some(now),
+                    Ok(found) => (cleared, unknown) = (Some(now), found),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the spool cannot be cleared"),
                 }
             }
+            self.record_unknown(&mut unknown).await;
         }
     }
 
@@ -110,28 +111,68 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Removes what the spool has of jobs that are done: well, or failed so long ago that nobody will try them again.
-    async fn clear_spool(&self, now: Timestamp) -> anyhow::Result<()> {
+    /// Removes what the spool has of jobs that are done: well, or failed so long ago that nobody will try them again. Returns
+    /// those that nobody knows.
+    async fn clear_spool(&self, now: Timestamp) -> anyhow::Result<Vec<JobId>> {
         let pipeline = &self.pipeline;
         let spool = pipeline.spool.clone();
         let there = tokio::task::spawn_blocking(move || spool.jobs()).await??;
         let unfinished: HashSet<JobId> = pipeline.db.which_unfinished(&there).await?.into_iter().collect();
         let never: HashSet<JobId> = pipeline.db.which_never_received(&there).await?.into_iter().collect();
+        let (mut old, mut unknown) = (Vec::new(), Vec::new());
         for job in there.into_iter().filter(|job| !unfinished.contains(job)) {
-            let done = pipeline.db.get_job(job).await?;
-            let old = match &done {
+            let is_old = match &pipeline.db.get_job(job).await? {
                 // Not whole, or promised to nobody: there is nothing to try again. Whoever ended it died before this.
                 Some(_) if never.contains(&job) => true,
                 Some(job) if job.state == State::Failed => now.since(job.updated) >= self.keep_failed,
                 Some(job) => job.complete(),
-                None => false,
+                None => {
+                    unknown.push(job);
+                    false
+                }
             };
-            let spool = pipeline.spool.clone();
-            tokio::task::spawn_blocking(move || {
-                if old || (done.is_none() && spool.age(job)? >= UNKNOWN_FOR) { spool.remove(job) } else { Ok(()) }
-            })
-            .await??;
+            old.extend(is_old.then_some(job));
         }
-        Ok(())
+        // That they are done has to be on the disk before.
+        pipeline.db.unflushed().flush().await?;
+        let spool = pipeline.spool.clone();
+        tokio::task::spawn_blocking(move || old.into_iter().try_for_each(|job| spool.remove(job))).await??;
+        Ok(unknown)
+    }
+
+    /// Makes records for what nobody knows of the spool, once whoever received it has fallen silent: small bundles are kept
+    /// first. Should one be about to be recorded still, it finds that its id is taken, and is recorded under another one. The
+    /// record is that of an upload whose server has died, and such are ended.
+    async fn record_unknown(&self, unknown: &mut Vec<JobId>) {
+        for job in std::mem::take(unknown) {
+            match self.record_if_silent(job).await {
+                Ok(true) => {}
+                Ok(false) => unknown.push(job),
+                Err(error) => {
+                    tracing::warn!(%job, error = format!("{error:#}"), "what the spool has of no known job cannot be recorded");
+                    unknown.push(job);
+                }
+            }
+        }
+    }
+
+    /// Whether there is nothing more to do about it.
+    async fn record_if_silent(&self, job: JobId) -> anyhow::Result<bool> {
+        let pipeline = &self.pipeline;
+        let spool = pipeline.spool.clone();
+        let age = tokio::task::spawn_blocking(move || spool.age(job)).await??;
+        let Some(age) = age else { return Ok(true) };
+        if age < pipeline.lease {
+            return Ok(false);
+        }
+        let now = Timestamp::now();
+        // Nobody is known to have sent it.
+        let new = NewJob { kind: JobKind::Upload, user: "", owner: &pipeline.owner, now, lease_until: now };
+        match pipeline.db.create_job(job, new).await {
+            Ok(()) => tracing::warn!(%job, "the spool has something of an upload that is not on record"),
+            Err(error) if error.is_taken() => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(true)
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn open(settings: &Settings, db: &Db) -> anyhow::Result<Seams> {
         archive: open_archive(settings, &http, Some(db))?,
         ids: match &services.ids {
             Some(url) => Arc::new(UniqueIds { service: service("UniqueID", url), db: db.clone() }),
-            None => Arc::new(TableIds(db.clone())),
+            None => Arc::new(TableIds::new(db.clone())),
         },
         metadata: match &services.metadata {
             Some(url) => Arc::new(MetadataService(service("metadata", url))),

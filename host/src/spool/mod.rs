@@ -4,7 +4,7 @@
 //! file system) and, written last, `manifest.json`. A member is written once, and hashed while it is.
 //!
 //! What [`Spool::receive_tar`] and [`Spool::receive_document`] promise: when they return well, everything is on disk
-//! (files, folder and the folder's entry are synced); when they do not, the job's folder is gone.
+//! (files, folder and the folder's entry are synced); when they do not, the job's folder is gone, unless it was there before.
 
 mod body;
 mod manifest;
@@ -45,6 +45,9 @@ pub enum ReceiveError {
     /// Our side: the disk is full or failing.
     #[error("the spool cannot be written: {0}")]
     Storage(#[source] io::Error),
+    /// The spool has something of a job of this id, which is left as it is.
+    #[error("the spool has a bundle of this id already")]
+    Taken,
 }
 
 impl ReceiveError {
@@ -104,8 +107,11 @@ impl Spool {
 
     fn receive(&self, job: JobId, fill: impl FnOnce(&Path) -> io::Result<Manifest>) -> Result<Manifest, ReceiveError> {
         let folder = self.job_folder(job);
-        let kept = fs::create_dir(&folder).and_then(|()| {
-            let manifest = fill(&folder)?;
+        fs::create_dir(&folder).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => ReceiveError::Taken,
+            _ => ReceiveError::Storage(error),
+        })?;
+        let kept = fill(&folder).and_then(|manifest| {
             failpoint::reach(Point::SpoolMembers)?;
             fs::write(folder.join(MANIFEST), serde_json::to_vec(&manifest)?)?;
             failpoint::reach(Point::SpoolManifest)?;
@@ -157,11 +163,11 @@ impl Spool {
         }
     }
 
-    /// How long ago something of a job was written last; a job that the spool has nothing of is no older than nothing.
-    pub fn age(&self, job: JobId) -> io::Result<std::time::Duration> {
+    /// How long ago something of a job was written last; none where the spool has nothing of it.
+    pub fn age(&self, job: JobId) -> io::Result<Option<std::time::Duration>> {
         match fs::metadata(self.job_folder(job)) {
-            Ok(metadata) => Ok(metadata.modified()?.elapsed().unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(std::time::Duration::ZERO),
+            Ok(metadata) => Ok(Some(metadata.modified()?.elapsed().unwrap_or_default())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }

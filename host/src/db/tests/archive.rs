@@ -148,14 +148,14 @@ on_both! {
         assert!(matches!(late, Err(DbError::LeaseLost(_))));
         assert!(db.archived(job).await.unwrap().iter().all(|file| file.archived_at.is_none()));
         let facts = JobFacts { submitter: Some("10"), project: None, instrument: Some("54"), files: 2, bytes: 10 };
-        db.finish(job, claim.epoch, at(6), end(State::Ok, Some(facts))).await.unwrap();
+        db.finish(job, claim.epoch, at(6), end(State::Ok, Some(facts))).await.unwrap().flush().await.unwrap();
         assert!(db.archived(job).await.unwrap().iter().all(|file| file.archived_at == Some(at(6))));
         let ended = db.get_job(job).await.unwrap().unwrap();
         assert_eq!((ended.submitter.as_deref(), ended.instrument.as_deref(), ended.files), (Some("10"), Some("54"), 2));
 
         let (failed, claim) = running(&db, 2).await;
         db.reserve(failed, &[reservation(3, "z")]).await.unwrap();
-        db.finish(failed, claim.epoch, at(7), end(State::Failed, None)).await.unwrap();
+        db.finish(failed, claim.epoch, at(7), end(State::Failed, None)).await.unwrap().flush().await.unwrap();
         assert_eq!(db.archived(failed).await.unwrap()[0].archived_at, None);
         assert_eq!(db.failed_with_places(at(8)).await.unwrap(), [failed]);
     }

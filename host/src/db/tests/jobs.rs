@@ -19,7 +19,7 @@ async fn failed(db: &Db, id: i64) -> JobId {
         revision: Some(crate::model::Revision::new(1)),
         facts: None,
     };
-    db.finish(id, claim.epoch, at(4), end).await.unwrap();
+    db.finish(id, claim.epoch, at(4), end).await.unwrap().flush().await.unwrap();
     id
 }
 
@@ -220,7 +220,7 @@ on_both! {
             revision: None,
             facts: None,
         };
-        db.finish(id, claim.epoch, at(3), end).await.unwrap();
+        db.finish(id, claim.epoch, at(3), end).await.unwrap().flush().await.unwrap();
         let ended = job(&db, id).await;
         assert_eq!(ended.exception, "line\n\u{fffd}'; DROP TABLE jobs; --");
         assert_eq!(ended.submitter.as_deref(), Some("a\u{fffd}b"));

@@ -64,27 +64,25 @@ on_both! {
     async fn a_claim_tells_the_ids_that_the_files_have_been_given(place) {
         let db = place.db().await;
         let arrival = |now, files, file_ids| Arrival { owner: "http", now, bytes: 10, files, file_ids, lease_until: None };
-        for (id, files, ids, wanted) in [(1, 2, true, Some(vec![1, 2])), (2, 0, true, None), (3, 2, false, None)] {
+        for (id, ids, wanted) in [(1, Some(1..3), Some(vec![1, 2])), (2, None, None)] {
             let id = receiving(&db, id).await;
-            let (_, _, unflushed) = db.job_received(id, arrival(at(1), files, ids)).await.unwrap();
+            let (_, _, unflushed) = db.job_received(id, arrival(at(1), 2, ids)).await.unwrap();
             unflushed.flush().await.unwrap();
             let claim = db.claim(id, "worker", at(2), at(60)).await.unwrap().unwrap();
             assert_eq!(claim.file_ids, wanted.map(|ids| ids.into_iter().map(FileId::new).collect()));
         }
-        // Said again, it is the same; those that come next have others.
+        // Said again, it is the same.
         let (id, claim) = (JobId::new(1), vec![FileId::new(1), FileId::new(2)]);
-        db.job_received(id, arrival(at(3), 2, true)).await.unwrap().2.flush().await.unwrap();
+        db.job_received(id, arrival(at(3), 2, Some(8..10))).await.unwrap().2.flush().await.unwrap();
         assert_eq!(db.file_ids(id).await.unwrap(), Some(claim));
-        let others = db.give_file_ids(JobId::new(4), 1, false).await.unwrap();
-        assert!(others[0] > FileId::new(2), "{others:?}");
     }
 
     async fn who_has_received_a_job_can_claim_it_at_once(place) {
         let db = place.db().await;
         let id = receiving(&db, 1).await;
         let arrival =
-            Arrival { owner: "http", now: at(1), bytes: 10, files: 2, file_ids: true, lease_until: Some(at(60)) };
-        let (job, claim, unflushed) = db.job_received(id, arrival).await.unwrap();
+            Arrival { owner: "http", now: at(1), bytes: 10, files: 2, file_ids: Some(1..3), lease_until: Some(at(60)) };
+        let (job, claim, unflushed) = db.job_received(id, arrival.clone()).await.unwrap();
         unflushed.flush().await.unwrap();
         let claim = claim.unwrap();
         assert_eq!((job.stage, job.attempts, job.bytes, &claim.job), (Stage::Running, 1, 10, &job));
@@ -102,6 +100,41 @@ on_both! {
         assert_eq!((next.epoch, next.job.attempts, next.received, next.file_ids), (2, 2, at(1), claim.file_ids));
     }
 
+    async fn a_bundle_that_is_on_disk_can_be_recorded_at_once(place) {
+        let db = place.db().await;
+        let new = NewJob { kind: JobKind::Move, user: "ada", owner: "http", now: at(0), lease_until: at(30) };
+        let arrival = |file_ids, lease_until| Arrival { owner: "http", now: at(1), bytes: 10, files: 2, file_ids, lease_until };
+        // For any worker, and for the one that has received it: the same as if it had been made before.
+        for (id, until) in [(1, None), (2, Some(at(60)))] {
+            let (id, as_ever) = (JobId::new(id), JobId::new(10 + id));
+            let (job, claim, unflushed) = db.create_received_job(id, new, arrival(None, until)).await.unwrap();
+            unflushed.flush().await.unwrap();
+            db.create_job(as_ever, new).await.unwrap();
+            let (other, other_claim, unflushed) = db.job_received(as_ever, arrival(None, until)).await.unwrap();
+            unflushed.flush().await.unwrap();
+            assert_eq!(job, Job { id, ..other });
+            assert_eq!(db.get_job(id).await.unwrap(), Some(job.clone()));
+            assert_eq!(claim, other_claim.map(|claim| Claim { job: job.clone(), ..claim }));
+            assert_eq!(claim.is_some(), until.is_some());
+            // It is not known to have failed while it was received.
+            assert_eq!(db.which_never_received(&[id]).await.unwrap(), []);
+        }
+        let claim = db.claim(JobId::new(1), "worker", at(2), at(60)).await.unwrap().unwrap();
+        assert_eq!((claim.epoch, claim.received, claim.file_ids), (1, at(1), None));
+        db.advance(JobId::new(2), 1, at(3), to(Task::OpenTar, &[])).await.unwrap();
+        assert_eq!(db.heartbeat("http", &[JobId::new(2)], at(70)).await.unwrap(), [JobId::new(2)]);
+
+        let (_, claim, _) = db.create_received_job(JobId::new(3), new, arrival(Some(5..7), Some(at(60)))).await.unwrap();
+        let ids = vec![FileId::new(5), FileId::new(6)];
+        assert_eq!((db.file_ids(JobId::new(3)).await.unwrap(), claim.unwrap().file_ids), (Some(ids.clone()), Some(ids)));
+        // Another one has the id: it stays as it is, and what came with this is not there.
+        receiving(&db, 4).await;
+        let taken = db.create_received_job(JobId::new(4), new, arrival(Some(7..9), None)).await.unwrap_err();
+        assert!(taken.is_taken(), "{taken}");
+        assert_eq!(db.file_ids(JobId::new(4)).await.unwrap(), None);
+        assert_eq!(db.get_job(JobId::new(4)).await.unwrap().unwrap().stage, Stage::Receiving);
+    }
+
     async fn what_clients_ask_for_is_what_the_record_says(place) {
         let db = place.db().await;
         assert_eq!(db.job_status(JobId::new(1)).await.unwrap(), None);
@@ -111,7 +144,7 @@ on_both! {
         assert_eq!(status, JobStatus::from(db.get_job(id).await.unwrap().unwrap()));
         assert_eq!((status.percent, status.complete), (41.5, false));
         let failed = Finish { exception: "why", ..end(State::Failed) };
-        db.finish(id, claim.epoch, at(5), failed).await.unwrap();
+        db.finish(id, claim.epoch, at(5), failed).await.unwrap().flush().await.unwrap();
         let status = db.job_status(id).await.unwrap().unwrap();
         assert_eq!(status, JobStatus::from(db.get_job(id).await.unwrap().unwrap()));
         assert_eq!((status.state, status.exception.as_str(), status.complete), (State::Failed, "why", true));
@@ -129,7 +162,7 @@ on_both! {
             db.advance(id, old, now, Advance { facts: Some(JobFacts::default()), ..to(Task::OpenTar, &[]) }).await,
             db.put_report(&report(id, 1), old, now).await,
             db.hand_back(id, old, now, now, None, true).await,
-            db.finish(id, old, now, well(&[])).await,
+            db.finish(id, old, now, well(&[])).await.map(drop),
         ];
         for refusal in refusals {
             assert!(matches!(refusal, Err(DbError::LeaseLost(lost)) if lost == id), "{refusal:?}");
@@ -137,7 +170,7 @@ on_both! {
         assert_eq!(db.heartbeat("worker", &[id], at(500)).await.unwrap(), []);
         assert_eq!(db.get_job(id).await.unwrap(), before);
         assert_eq!(db.get_report(id).await.unwrap(), None);
-        db.finish(id, present.epoch, at(63), well(&[])).await.unwrap();
+        db.finish(id, present.epoch, at(63), well(&[])).await.unwrap().flush().await.unwrap();
     }
 
     async fn the_holder_brings_the_job_from_task_to_task(place) {
@@ -156,7 +189,7 @@ on_both! {
         assert_eq!((job.submitter.as_deref(), job.project, job.files, job.bytes), (Some("10"), None, 3, 30));
         assert_eq!(job.steps, steps);
         steps[0].ended = Some(at(5));
-        db.finish(id, claim.epoch, at(6), well(&steps)).await.unwrap();
+        db.finish(id, claim.epoch, at(6), well(&steps)).await.unwrap().flush().await.unwrap();
         let job = db.get_job(id).await.unwrap().unwrap();
         assert_eq!((job.stage, job.state, job.task, job.percent), (Stage::Done, State::Ok, Task::IngestMetadata, 100.0));
         assert_eq!((job.revision, job.steps, job.updated), (Some(Revision::new(3)), steps, at(6)));
@@ -165,8 +198,8 @@ on_both! {
     async fn an_end_may_be_recorded_twice_but_not_turned_round(place) {
         let db = place.db().await;
         let (id, claim) = running(&db, 1).await;
-        db.finish(id, claim.epoch, at(6), well(&[])).await.unwrap();
-        db.finish(id, claim.epoch, at(6), well(&[])).await.unwrap();
+        db.finish(id, claim.epoch, at(6), well(&[])).await.unwrap().flush().await.unwrap();
+        db.finish(id, claim.epoch, at(6), well(&[])).await.unwrap().flush().await.unwrap();
         let other = Finish { state: State::Failed, ..well(&[]) };
         assert!(matches!(db.finish(id, claim.epoch, at(7), other).await, Err(DbError::LeaseLost(_))));
         assert_eq!(db.get_job(id).await.unwrap().unwrap().state, State::Ok);
@@ -214,7 +247,7 @@ on_both! {
         let waits = waiting(&db, 2).await;
         receiving(&db, 3).await;
         let (done, claim) = running(&db, 4).await;
-        db.finish(done, claim.epoch, at(5), well(&[])).await.unwrap();
+        db.finish(done, claim.epoch, at(5), well(&[])).await.unwrap().flush().await.unwrap();
         let ids = |found: Vec<(JobId, JobKind)>| found.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
         assert_eq!(ids(db.lost_jobs(at(2), 10).await.unwrap()), [waits]);
         assert_eq!(ids(db.lost_jobs(at(61), 10).await.unwrap()), [waits, silent]);

@@ -89,7 +89,7 @@ on_both! {
                 assert_eq!(db.transaction(job).await.unwrap(), None, "of a job that another worker has");
             }
             for _ in 0..2 {
-                db.finish_with(job, claim.epoch, at(6), end(State::Ok), &transaction).await.unwrap();
+                db.finish_with(job, claim.epoch, at(6), end(State::Ok), &transaction).await.unwrap().flush().await.unwrap();
             }
             assert_eq!(db.get_job(job).await.unwrap().unwrap().stage, Stage::Done);
             let stored = db.transaction(job).await.unwrap().unwrap();

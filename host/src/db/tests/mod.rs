@@ -109,7 +109,7 @@ async fn receiving(db: &Db, id: i64) -> JobId {
 
 /// Records that a job's bytes have arrived, on the disk.
 async fn took(db: &Db, id: JobId, owner: &str, now: Timestamp, bytes: u64, files: u64) -> Result<Job> {
-    let arrival = Arrival { owner, now, bytes, files, file_ids: false, lease_until: None };
+    let arrival = Arrival { owner, now, bytes, files, file_ids: None, lease_until: None };
     let (job, _, unflushed) = db.job_received(id, arrival).await?;
     unflushed.flush().await?;
     Ok(job)

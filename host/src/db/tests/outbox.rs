@@ -6,7 +6,7 @@ async fn end(db: &Db, id: JobId, epoch: i64, second: i64, state: State) {
     let task = if state == State::Ok { Task::IngestMetadata } else { Task::PolicyValidation };
     let revision = Some(Revision::new(1));
     let end = Finish { state, task, percent: 100.0, exception: "", steps: &[], revision, facts: None };
-    db.finish(id, epoch, at(second), end).await.unwrap();
+    db.finish(id, epoch, at(second), end).await.unwrap().flush().await.unwrap();
 }
 
 async fn told(db: &Db) -> Vec<(i64, Ending)> {

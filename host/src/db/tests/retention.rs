@@ -8,7 +8,7 @@ async fn ended(db: &Db, id: i64, second: i64) -> JobId {
     db.put_report(&report(id, 1), claim.epoch, at(second - 1)).await.unwrap();
     let (state, task, revision) = (State::Ok, Task::IngestMetadata, Some(Revision::new(1)));
     let end = Finish { state, task, percent: 100.0, exception: "", steps: &[], revision, facts: None };
-    db.finish(id, claim.epoch, at(second), end).await.unwrap();
+    db.finish(id, claim.epoch, at(second), end).await.unwrap().flush().await.unwrap();
     id
 }
 

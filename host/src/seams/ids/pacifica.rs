@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde::Deserialize;
 
-use super::{Ids, SeamError};
+use super::{Ids, SeamError, kept};
 use crate::db::Db;
 use crate::model::{FileId, JobId};
 use crate::seams::service::Service;
@@ -75,16 +75,6 @@ impl Ids for UniqueIds {
     }
 
     async fn files(&self, job: JobId, count: u64, again: bool) -> Result<Vec<FileId>, SeamError> {
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        if again
-            && let Some(known) = self.db.file_ids(job).await?
-            && known.len() as u64 == count
-        {
-            return Ok(known);
-        }
-        let taken = self.take(FILES, count).await?;
-        Ok(self.db.keep_file_ids(job, taken).await?)
+        kept(&self.db, job, count, again, self.take(FILES, count)).await
     }
 }

@@ -189,18 +189,15 @@ pub(super) async fn every_promise_is_kept(
     at_fault
 }
 
-/// Of jobs that the database knows, the spool has nothing but what is `kept` for a second try.
-pub(super) async fn the_spool_is_empty(spool: &Path, database: &mut Database, kept: &BTreeSet<String>) {
-    let known: BTreeSet<String> = jobs(database).await.iter().map(|job| job.id.to_string()).collect();
+/// The spool has nothing but what is `kept` for a second try.
+pub(super) async fn the_spool_is_empty(spool: &Path, kept: &BTreeSet<String>) {
     let mut extra = BTreeSet::new();
     let cleared = until_or_not(PATIENCE, || {
         let folders = std::fs::read_dir(spool).expect("a folder");
         let names = folders.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
         let there: BTreeSet<String> = names.filter(|name| name.parse::<u64>().is_ok()).collect();
         assert!(there.is_superset(kept), "a bundle at fault is not there to be tried again");
-        // The database may have lost the row of an upload with its last moment before a crash, of which nothing was
-        // promised; a folder that no row knows goes when it is an hour old.
-        extra = there.difference(kept).filter(|job| known.contains(*job)).cloned().collect();
+        extra = there.difference(kept).cloned().collect();
         extra.is_empty()
     })
     .await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use sluice::failpoint::Point;
 
 use super::Failpoints;
@@ -47,6 +47,32 @@ async fn a_job_whose_gate_dies_while_it_fails_does_not_end_well_without_its_file
     assert_eq!((state.state.as_str(), state.task.as_str()), ("OK", "ingest metadata"), "{state:?}");
     assert_eq!(paths(&site.archive()).len(), listed_files("metadata-last").len(), "the files are in the archive");
     server.abort();
+}
+
+/// A small bundle is on the disk before it is on record.
+#[tokio::test]
+async fn a_gate_that_dies_before_a_small_bundle_is_on_record_leaves_nothing_of_it_in_the_spool() {
+    let failpoints = Failpoints::new();
+    let options =
+        failpoints.of(Options::default()).env("SLUICE_WORKER_LEASE", "2s").env("SLUICE_WORKER_SWEEP", "100ms");
+    let mut site = options.start().await;
+    failpoints.set(&[(Point::SpoolSynced, "kill")]);
+    let request = site.request(Method::POST, "/upload").header("content-type", "application/octet-stream");
+    assert!(request.body(bundle("metadata-last")).send().await.is_err(), "nobody can have answered");
+    until(PATIENCE, "the gate dies", || async { site.ended().first().copied() }).await;
+    failpoints.clear();
+    let spool = site.spool();
+    let is_there = || std::fs::read_dir(&spool).expect("a folder").flatten().any(|entry| entry.file_name() == "1");
+    assert!(is_there(), "it was on the disk");
+    site.start_serve().await;
+    // No other job gets its id.
+    let next = site.upload(bundle("metadata-last")).await;
+    assert!(next > 1, "job {next}");
+    assert_eq!(site.wait(next).await.state, "OK");
+    until(TAKEOVER, "the spool is cleared", || async { (!is_there()).then_some(()) }).await;
+    let state = site.wait(1).await;
+    assert_eq!((state.state.as_str(), state.task.as_str()), ("FAILED", "UPLOADING"), "{state:?}");
+    assert!(state.exception.contains("interrupted"), "{state:?}");
 }
 
 /// Files whose hash function the spool did not use are read again before they move; one that has moved cannot be.

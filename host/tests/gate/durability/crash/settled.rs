@@ -35,13 +35,8 @@ impl Crash {
         // Whoever starts clears the spool of what those have left there who died, when it has had its time.
         self.site.stop_all().await;
         self.site.start_what_ended().await;
-        let mut database = match &self.site.stores().database {
-            Some(database) => Database::postgres(database.url()).await,
-            None => Database::sqlite(&data.join("sluice.db")).await,
-        };
-        check::the_spool_is_empty(&self.site.spool(), &mut database, &BTreeSet::new()).await;
+        check::the_spool_is_empty(&self.site.spool(), &BTreeSet::new()).await;
         check::nothing_is_left_aside(&self.site.spool(), &self.site.archive()).await;
-        drop(database);
         self.the_archive_is_verified().await;
         println!("{rounds} deaths, {} changes of the policy", self.revisions.len());
         self.site.stop_all().await;

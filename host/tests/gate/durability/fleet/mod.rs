@@ -62,7 +62,7 @@ async fn outlives(bundles: u64, rounds: u64) {
     let address = fleet.address();
     let rejected = check::every_promise_is_kept(&address, &mut database, || fleet.objects.contents(), &load).await;
     fleet.start_workers_anew().await;
-    check::the_spool_is_empty(&fleet.spool(), &mut database, &rejected).await;
+    check::the_spool_is_empty(&fleet.spool(), &rejected).await;
     let mut unfinished = Vec::new();
     let finished = until_or_not(PATIENCE, || {
         unfinished = fleet.objects.unfinished();
