@@ -9,6 +9,7 @@
 mod backlog;
 mod bombs;
 mod bundle;
+mod client;
 mod limits;
 mod load;
 mod machine;
@@ -36,7 +37,9 @@ async fn main() -> ExitCode {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut results = Results::new(machine::describe(), !only.is_empty());
-    match workloads::run(&only, &mut results).await.and_then(|()| results.finish()) {
+    let ran = workloads::run(&only, &mut results).await;
+    server::clear();
+    match ran.and_then(|()| results.finish()) {
         Ok(path) => {
             println!("\nwritten to {}", path.display());
             ExitCode::SUCCESS

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -25,8 +26,6 @@ pub(crate) struct Setup {
     pub(crate) rules: usize,
     /// PostgreSQL and Redis instead of SQLite.
     pub(crate) services: bool,
-    /// How often each client asks after its job; none is the usual.
-    pub(crate) look: Option<Duration>,
 }
 
 pub(crate) struct Server {
@@ -34,9 +33,8 @@ pub(crate) struct Server {
     pub(crate) base: String,
     pub(crate) http: reqwest::Client,
     data: PathBuf,
-    look: Duration,
     // Dropped last: the program must be gone before what it uses.
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
     _services: Option<(Database, Redis)>,
 }
 
@@ -63,6 +61,21 @@ pub(crate) async fn has_services() -> bool {
     Database::create().await.is_some() && Redis::start().is_some()
 }
 
+/// What servers leave behind. Where a file system tells the disk of every block that becomes free, the disk is slow for minutes
+/// after thousands of files are removed: so that is done when nothing is measured any more.
+static LEFT: Mutex<Vec<TempDir>> = Mutex::new(Vec::new());
+
+/// Removes what servers have left behind.
+pub(crate) fn clear() {
+    LEFT.lock().expect("no panic").clear();
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        LEFT.lock().expect("no panic").extend(self.folder.take());
+    }
+}
+
 impl Server {
     /// Starts one in a folder of its own.
     pub(crate) async fn start(setup: Setup) -> anyhow::Result<Self> {
@@ -83,8 +96,7 @@ impl Server {
             None
         };
         let mut server = Self::start_in(folder.path(), &options).await?;
-        server.look = setup.look.unwrap_or(LOOK);
-        server._folder = Some(folder);
+        server.folder = Some(folder);
         server._services = services;
         Ok(server)
     }
@@ -103,7 +115,7 @@ impl Server {
         let line = lines.next_line().await?.context("the program ended; look above for why")?;
         let base = line.rsplit(' ').next().unwrap_or_default().to_owned();
         let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { child, base, http, data: data.to_owned(), look: LOOK, _folder: None, _services: None })
+        Ok(Self { child, base, http, data: data.to_owned(), folder: None, _services: None })
     }
 
     pub(crate) fn incoming(&self) -> PathBuf {
@@ -131,7 +143,7 @@ impl Server {
     async fn job(&self, path: &str, kind: &str, body: Bytes) -> anyhow::Result<Ended> {
         let began = Instant::now();
         let (id, acknowledged) = self.send(path, kind, body).await?;
-        let state = self.ended(id, self.look).await?;
+        let state = self.ended(id, LOOK).await?;
         ensure!(state["state"] == "OK", "a job failed: {state}");
         Ok(Ended { id, acknowledged, done: began.elapsed().as_secs_f64() })
     }

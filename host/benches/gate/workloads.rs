@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bundle::{bundle, relocation};
+use crate::client::Client;
 use crate::nginx::Nginx;
 use crate::results::{Results, median, quantile};
 use crate::server::{Server, Setup, scratch};
@@ -79,7 +80,7 @@ async fn small(results: &mut Results, on: &str, setup: Setup) -> anyhow::Result<
         // Who waits with many others asks less often, or the asking would be what is measured: the more there are, the
         // longer each waits, and half a dozen times is how often each of them asks.
         let look = Duration::from_millis(at_once.max(2));
-        let server = Arc::new(Server::start(Setup { look: Some(look), ..setup }).await?);
+        let server = Server::start(setup).await?;
         let bundles: Arc<Vec<_>> = Arc::new((0..64).map(|seed| bundle(3, 1_024, seed)).collect());
         for _ in 0..20 {
             server.upload(bundles[0].clone()).await?;
@@ -88,15 +89,15 @@ async fn small(results: &mut Results, on: &str, setup: Setup) -> anyhow::Result<
         let next = Arc::new(AtomicUsize::new(0));
         let began = Instant::now();
         let clients = (0..at_once).map(|_| {
-            let (server, bundles, next) = (server.clone(), bundles.clone(), next.clone());
-            tokio::spawn(async move {
-                let mut took = Vec::new();
+            let (base, bundles, next) = (server.base.clone(), bundles.clone(), next.clone());
+            tokio::task::spawn_blocking(move || {
+                let (mut client, mut took) = (Client::connect(&base)?, Vec::new());
                 loop {
                     let turn = next.fetch_add(1, Ordering::Relaxed);
                     if turn >= jobs {
                         return Ok::<_, anyhow::Error>(took);
                     }
-                    took.push(server.upload(bundles[turn % bundles.len()].clone()).await?.done * 1e3);
+                    took.push(client.upload(&bundles[turn % bundles.len()], look)? * 1e3);
                 }
             })
         });

@@ -7,7 +7,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use futures::{Stream, StreamExt as _};
 use tracing::Instrument as _;
 
@@ -50,17 +50,7 @@ impl Beginning {
             return Self::Part(parts);
         }
         let mut parts: Vec<Bytes> = parts.into_iter().flatten().collect();
-        Self::Whole(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            parts
-                .iter()
-                .fold(BytesMut::with_capacity(bytes), |mut whole, part| {
-                    whole.extend_from_slice(part);
-                    whole
-                })
-                .freeze()
-        })
+        Self::Whole(if parts.len() == 1 { parts.remove(0) } else { parts.concat().into() })
     }
 }
 

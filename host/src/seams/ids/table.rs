@@ -84,9 +84,13 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::DatabaseUrl;
+    use crate::model::Timestamp;
 
     async fn db(folder: &tempfile::TempDir) -> Db {
-        Db::open(&folder.path().join("sluice.db").display().to_string()).await.unwrap()
+        let db = Db::open(&DatabaseUrl::Sqlite(folder.path().join("sluice.db")), true).await.unwrap();
+        db.sync(Timestamp::now()).await.unwrap();
+        db
     }
 
     #[tokio::test]
