@@ -33,8 +33,8 @@ pub(crate) struct Server {
     pub(crate) base: String,
     pub(crate) http: reqwest::Client,
     data: PathBuf,
-    // Dropped last: the program must be gone before what it uses.
     folder: Option<TempDir>,
+    // Dropped last: the program must be gone before what it uses.
     _services: Option<(Database, Redis)>,
 }
 

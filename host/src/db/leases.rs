@@ -296,7 +296,7 @@ impl Db {
         let mut session = self.begin(Durability::Durable).await?;
         let Some(row) = session.row(FINISH_AND_TELL, &end.args(id, epoch, now, &steps)).await? else {
             ended(&mut session, id, epoch, end.state).await?;
-            return Ok(Unflushed::default());
+            return Ok(self.unflushed());
         };
         if end.state == State::Ok {
             session.execute(ARCHIVED, args![id, now, epoch]).await?;

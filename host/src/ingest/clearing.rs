@@ -4,7 +4,6 @@
 //! back, as it would take back what is flushed a moment later by whoever records it; the bundle is there still, and the job ends
 //! again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -33,7 +32,7 @@ impl Clearing {
     pub fn start(spool: Spool) -> Self {
         let (ended, jobs) = mpsc::channel(MOST);
         let (stop, running) = (CancellationToken::new(), TaskTracker::new());
-        running.spawn(run(Arc::new(spool), jobs, stop.clone()));
+        running.spawn(run(spool, jobs, stop.clone()));
         running.close();
         Self { ended, stop, running }
     }
@@ -53,7 +52,7 @@ impl Clearing {
     }
 }
 
-async fn run(spool: Arc<Spool>, mut ended: mpsc::Receiver<(JobId, Unflushed)>, stop: CancellationToken) {
+async fn run(spool: Spool, mut ended: mpsc::Receiver<(JobId, Unflushed)>, stop: CancellationToken) {
     loop {
         let first = tokio::select! {
             biased;

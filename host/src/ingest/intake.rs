@@ -20,6 +20,9 @@ use crate::seams::SeamError;
 use crate::seams::ids::Ids;
 use crate::spool::{BodyError, Manifest, ReceiveError, Spool, body_channel};
 
+/// Ids that are tried until one is free: an id can have been given to a job that came from elsewhere.
+const TRIES: usize = 3;
+
 /// Receives bundles and makes jobs of them.
 #[derive(Clone)]
 pub struct Intake {
@@ -177,6 +180,7 @@ impl Intake {
     }
 
     async fn begin(&self, sender: Sender<'_>, kind: JobKind) -> Result<Begun, IntakeError> {
+        let mut tries = 0;
         loop {
             // Most repeated requests are known as such before an id is taken for them.
             if let Some(key) = sender.key
@@ -192,20 +196,38 @@ impl Intake {
             let new = NewJob { kind, user: sender.user, owner: &self.owner, now, lease_until: now.after(self.lease) };
             let id = self.ids.job().await.map_err(IntakeError::Ids)?;
             let hold = self.in_hand(id);
-            let Some(key) = sender.key else {
-                if let Err(error) = self.db.create_job(id, new).await {
-                    if let Ok(Some(known)) = self.db.get_job(id).await {
-                        return Err(counted_twice(&known));
-                    }
-                    return Err(error.into());
-                }
-                return Ok(Begun::Now(id, hold));
+            let made = match sender.key {
+                None => self.db.create_job(id, new).await.map(|()| Created::Now),
+                Some(key) => self.db.create_job_once(id, new, key).await,
             };
-            // Another request with the key was quicker: its job is the answer, unless it has been lost since.
-            if self.db.create_job_once(id, new, key).await? == Created::Now {
-                return Ok(Begun::Now(id, hold));
+            match made {
+                Ok(Created::Now) => return Ok(Begun::Now(id, hold)),
+                // Another request with the key was quicker: its job is the answer, unless it has been lost since.
+                Ok(Created::Before(_)) => {}
+                Err(error) if error.is_taken() => {
+                    tries += 1;
+                    self.was_taken(id, tries).await?;
+                }
+                Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// An id was given out that is some job's already, for so many times now: fails where no other one is to be tried.
+    pub(super) async fn was_taken(&self, id: JobId, tries: usize) -> Result<(), IntakeError> {
+        self.ids.was_taken().await;
+        if tries < TRIES {
+            return Ok(());
+        }
+        Err(IntakeError::Ids(match self.db.get_job(id).await? {
+            // Whoever gives out ids may have begun to count anew.
+            Some(Job { created, .. }) => SeamError::Refused(format!(
+                "id {id} was given out, and a job of {created} has it: ids are counted twice"
+            )),
+            None => SeamError::Unavailable(format!(
+                "the spool has something by the name of job {id}, which is not on record; it will be looked through"
+            )),
+        }))
     }
 
     /// Takes a new job in hand.
@@ -330,13 +352,6 @@ fn afresh(
         }
         received => received,
     }
-}
-
-/// Whoever gives out ids may have begun to count anew.
-pub(super) fn counted_twice(known: &Job) -> IntakeError {
-    let (id, when) = (known.id, known.created);
-    let why = format!("id {id} was given out, and a job of {when} has it: ids are counted twice");
-    IntakeError::Ids(SeamError::Refused(why))
 }
 
 /// A job in the making, or one that was made before.

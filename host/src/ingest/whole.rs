@@ -11,19 +11,15 @@ use bytes::{Buf as _, Bytes};
 use futures::{Stream, StreamExt as _};
 use tracing::Instrument as _;
 
-use super::intake::{Intake, IntakeError, counted_twice};
+use super::intake::{Intake, IntakeError};
 use crate::db::NewJob;
 use crate::model::{Job, JobId, JobKind, Timestamp};
-use crate::seams::SeamError;
 use crate::spool::{BodyError, Manifest, ReceiveError, Spool};
 
 /// So much of a body is waited for, so long, before its job is recorded.
 const BYTES: usize = 64 << 10;
 const PARTS: usize = 64;
 const MOMENT: Duration = Duration::from_millis(10);
-
-/// Ids that are tried until one is free: an id can have been given to a job that came from elsewhere.
-const TRIES: usize = 3;
 
 /// What has come of a body.
 pub(super) enum Beginning {
@@ -81,41 +77,40 @@ impl Intake {
     {
         let began = Timestamp::now();
         let new = NewJob { kind, user, owner: &self.owner, now: began, lease_until: began.after(self.lease) };
-        let mut taken = None;
-        for _ in 0..TRIES {
+        let mut tries = 0;
+        loop {
             let job = self.ids.job().await.map_err(IntakeError::Ids)?;
-            let hold = self.in_hand(job);
-            let receive = receive.clone();
-            let (opened, place) = match self.receive(job, move |spool| receive(spool, job)).await? {
-                Ok(received) => received,
-                // Of a job that nobody knows yet, or of one that has this id.
-                Err(ReceiveError::Taken) => {
-                    taken = Some(job);
-                    continue;
-                }
-                Err(error) => return self.not_kept(job, new, error).await,
-            };
-            let arrival = self.arrival(&opened.manifest, place.is_some()).await;
-            match self.db.create_received_job(job, new, arrival).await {
-                Ok(recorded) => return self.go_on(recorded, opened, place, hold).await,
-                Err(error) if error.is_taken() => {
-                    self.forget(job).await;
-                    taken = Some(job);
-                }
-                Err(error) => {
-                    if self.db.is_embedded() {
-                        self.forget(job).await;
-                    }
-                    return self.not_received(job, error).await;
-                }
+            if let Some(kept) = self.keep_under(job, new, receive.clone()).await? {
+                return Ok(kept);
             }
+            tries += 1;
+            self.was_taken(job, tries).await?;
         }
-        let Some(job) = taken else { unreachable!("there is a reason for each try") };
-        match self.db.get_job(job).await? {
-            Some(known) => Err(counted_twice(&known)),
-            None => Err(IntakeError::Ids(SeamError::Unavailable(format!(
-                "the spool has something by the name of job {job} already; it will be looked through"
-            )))),
+    }
+
+    /// None where the id is another job's, or the spool has something of one that nobody knows.
+    async fn keep_under<R>(&self, job: JobId, new: NewJob<'_>, receive: R) -> Result<Option<Job>, IntakeError>
+    where
+        R: FnOnce(&Spool, JobId) -> Result<Manifest, ReceiveError> + Send + 'static,
+    {
+        let hold = self.in_hand(job);
+        let (opened, place) = match self.receive(job, move |spool| receive(spool, job)).await? {
+            Ok(received) => received,
+            Err(ReceiveError::Taken) => return Ok(None),
+            Err(error) => return self.not_kept(job, new, error).await.map(Some),
+        };
+        let arrival = self.arrival(&opened.manifest, place.is_some()).await;
+        match self.db.create_received_job(job, new, arrival).await {
+            Ok(recorded) => self.go_on(recorded, opened, place, hold).await.map(Some),
+            Err(error) if error.is_taken() => {
+                self.forget(job).await;
+                Ok(None)
+            }
+            Err(error) if self.db.is_embedded() => {
+                self.forget(job).await;
+                Err(error.into())
+            }
+            Err(error) => self.not_received(job, error).await.map(Some),
         }
     }
 

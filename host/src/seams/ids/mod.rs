@@ -20,6 +20,9 @@ pub trait Ids: Send + Sync {
     /// An id that no job has.
     async fn job(&self) -> Result<JobId, SeamError>;
 
+    /// An id that was given out is some job's already, and so may be others that are at hand.
+    async fn was_taken(&self) {}
+
     /// Ids for so many files of a job that is just being recorded; none where they cost more than to be asked for when it is
     /// known how many it takes.
     async fn at_hand(&self, _files: u64) -> Option<Range<i64>> {

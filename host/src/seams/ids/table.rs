@@ -43,6 +43,11 @@ impl Ids for TableIds {
         Ok(JobId::new(self.jobs.lock().await.take(&self.db, 1).await?.start))
     }
 
+    async fn was_taken(&self) {
+        // Whoever brings jobs from elsewhere has the database count on above them.
+        self.jobs.lock().await.left = 0..0;
+    }
+
     async fn at_hand(&self, files: u64) -> Option<Range<i64>> {
         // Where the database fails, whoever asks next is told.
         if files == 0 { None } else { self.take_files(files).await.ok() }
@@ -103,7 +108,11 @@ mod tests {
         }
         let elsewhere = db.take_ids(IdMode::Job, 1).await.unwrap();
         assert!(elsewhere.start > 100 && elsewhere.start <= 1 + 100 + 64, "{elsewhere:?}");
-        let mut last = 100;
+        // Jobs that came from elsewhere are counted on above, and what was at hand is let go.
+        db.count_above(IdMode::Job, 500).await.unwrap();
+        ids.was_taken().await;
+        assert_eq!(ids.job().await.unwrap(), JobId::new(501));
+        let mut last = 501;
         for _ in 0..100 {
             let id = ids.job().await.unwrap().get();
             assert!(id > last && id != elsewhere.start, "{id} after {last}");

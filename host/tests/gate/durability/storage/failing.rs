@@ -16,12 +16,15 @@ async fn a_write_that_fails_puts_the_client_off_and_leaves_nothing_behind() {
     let failpoints = Failpoints::new();
     let site = failpoints.of(Options::default()).env("SLUICE_WORKER_LEASE", "1s").start().await;
     let faults = [
+        // That of its id: a gate that has just begun has none at hand.
+        (Point::DbCommit, "error:EIO@1", BUSY),
         (Point::SpoolMember, "error:EIO", BUSY),
         (Point::SpoolMember, "error:ENOSPC", FULL),
         (Point::SpoolMembers, "error:ENOSPC", FULL),
         (Point::SpoolManifest, "error:EIO", BUSY),
         (Point::SpoolSynced, "error:EIO", BUSY),
         (Point::SpoolSynced, "error:EROFS", BUSY),
+        // That of the bundle.
         (Point::DbCommit, "error:EIO", BUSY),
     ];
     for (seed, (point, action, status)) in faults.into_iter().enumerate() {

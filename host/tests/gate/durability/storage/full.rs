@@ -18,6 +18,12 @@ async fn a_full_spool_takes_nothing_until_there_is_room() {
     let site = volume.mounted(options).start().await;
     let before = offer(&site, of_size(1_000, 1)).await.job_state().job_id;
     assert_archived(&site, before, 1_000).await;
+    // Its room in the spool is given back a moment after its end.
+    let seen = volume.seen(&site);
+    until(PATIENCE, "the spool is cleared", || async {
+        paths(&seen).iter().all(|path| path.starts_with("uploads/")).then_some(())
+    })
+    .await;
 
     volume.fill(&site, 0);
     assert_put_off(&offer(&site, of_size(1_000, 2)).await, StatusCode::INSUFFICIENT_STORAGE);
@@ -35,7 +41,6 @@ async fn a_full_spool_takes_nothing_until_there_is_room() {
         let end = if job == before { ("OK", "ingest metadata") } else { ("FAILED", "UPLOADING") };
         assert_eq!((state.state.as_str(), state.task.as_str()), end, "{state:?}");
     }
-    let seen = volume.seen(&site);
     until(PATIENCE, "nothing is left of what was not taken", || async {
         paths(&seen).iter().all(|path| path.starts_with("uploads/")).then_some(())
     })
